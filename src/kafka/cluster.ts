@@ -1,0 +1,327 @@
+import net from "node:net";
+import tls from "node:tls";
+import Cluster, { type Broker, type Connection, type InnerLogger } from "kafkajs/src/cluster/index.js";
+import type { Logger } from "pino";
+import { messageOf, SpillwayError } from "../errors.ts";
+import { retry } from "../runtime/backoff.ts";
+import { ERROR, errorName, isAuthorizationError } from "./error-codes.ts";
+import type { KafkaOptions } from "./options.ts";
+import { ProtocolReader, ProtocolWriter, ZERO_UUID } from "./protocol/codec.ts";
+import { type Api, metadata } from "./protocol/messages.ts";
+
+const KEEP_ALIVE_MS = 60_000;
+const BACKOFF = { baseMs: 100, maxMs: 2_000 };
+/** KafkaJS keeps two connections to each broker: fetches, which wait at the broker, have one to themselves. */
+const FETCH_CONNECTION = 1;
+const OTHER_CONNECTION = 0;
+
+/** A topic as the cluster describes it now. */
+export interface TopicMetadata {
+  readonly topic: string;
+  readonly topicId: string;
+  /** By partition number. `leader` is -1 while there is none. */
+  readonly partitions: readonly { readonly partition: number; readonly leader: number; readonly leaderEpoch: number }[];
+}
+
+/**
+ * Connections to the brokers of one cluster, and requests over them. KafkaJS's Cluster carries transport, TLS and SASL;
+ * requests, discovery and errors are ours. Whoever must not be held up by another's requests has a `Brokers` of its own.
+ *
+ * A failed request is never tried again here: only its owner knows whether it is safe to.
+ */
+export class Brokers implements AsyncDisposable {
+  readonly #options: KafkaOptions;
+  readonly #logger: InnerLogger;
+  readonly #cluster: Cluster;
+  readonly #sockets = new Set<net.Socket>();
+  /** Where each broker is, by node id, from the latest metadata. */
+  #addresses = new Map<number, { readonly host: string; readonly port: number; readonly rack: string | null }>();
+  readonly #brokers = new Map<number, Broker>();
+  #seed: Broker | undefined;
+  /** Connections being opened: KafkaJS would open a second one for a second request. */
+  readonly #opening = new Map<Connection, Promise<void>>();
+  #closed = false;
+
+  constructor(options: KafkaOptions, log: Logger) {
+    this.#options = options;
+    this.#logger = innerLogger(log);
+    this.#cluster = new Cluster({
+      logger: this.#logger,
+      socketFactory: (to) => this.#openSocket(to),
+      brokers: options.brokers,
+      ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+      ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+      clientId: options.clientId,
+      connectionTimeout: options.connectionTimeoutMs,
+      authenticationTimeout: options.requestTimeoutMs,
+      reauthenticationThreshold: 10_000,
+      requestTimeout: options.requestTimeoutMs,
+      enforceRequestTimeout: true,
+      metadataMaxAge: 0,
+      allowAutoTopicCreation: false,
+      maxInFlightRequests: null,
+      retry: { retries: 0 },
+    });
+  }
+
+  /**
+   * Sends a request to a broker by its node id, or to `any`, and returns the response. `waitMs` is how long the broker
+   * itself may hold the request, on top of the request time-out.
+   *
+   * @throws SpillwayError BROKER_UNREACHABLE (retryable; the request may have been carried out all the same),
+   *   AUTHENTICATION_FAILED, PROTOCOL
+   */
+  async request<Q, R>(api: Api<Q, R>, request: Q, to: number | "any", waitMs = 0): Promise<R> {
+    const broker = await this.#broker(to);
+    const { host, port } = broker.connectionPool;
+    const address = `${host}:${port}`;
+    try {
+      const connection = await this.#connect(broker, api.name === "Fetch" ? FETCH_CONNECTION : OTHER_CONNECTION);
+      assertSpeaks(broker, api, address);
+      return await connection.send({
+        request: {
+          apiKey: api.key,
+          apiVersion: api.version,
+          apiName: api.name,
+          encode: async () => encode(api, request),
+        },
+        response: { decode: async (payload) => decode(api, payload, address), parse: async (response) => response },
+        requestTimeout: this.#options.requestTimeoutMs + waitMs,
+        logResponseError: false,
+      });
+    } catch (error) {
+      if (error instanceof SpillwayError) throw error;
+      // The connections' state is unknown now: answers may still come, or never. New ones know where they stand.
+      this.#discard(broker, error);
+      throw toSpillwayError(error, api.name, address);
+    }
+  }
+
+  /**
+   * Asks for the metadata of topics and learns from it where the brokers are. A topic that doesn't exist is left out.
+   * @throws SpillwayError as `request` does, NOT_AUTHORIZED
+   */
+  async topics(names: readonly string[]): Promise<readonly TopicMetadata[]> {
+    const request = {
+      topics: names.map((name) => ({ topicId: ZERO_UUID, name })),
+      allowAutoTopicCreation: false,
+      includeTopicAuthorizedOperations: false,
+    };
+    const response = await this.request(metadata, request, "any");
+    this.#addresses = new Map(response.brokers.map(({ nodeId, host, port, rack }) => [nodeId, { host, port, rack }]));
+    const topics: TopicMetadata[] = [];
+    for (const { errorCode, name, topicId, partitions } of response.topics) {
+      if (isAuthorizationError(errorCode)) {
+        throw new SpillwayError("NOT_AUTHORIZED", "Not allowed to describe the topic", {
+          context: { topic: name ?? "?", kafkaCode: errorCode, hint: "Grant DESCRIBE on it to this user" },
+        });
+      }
+      if (errorCode === ERROR.INVALID_TOPIC_EXCEPTION) {
+        throw new SpillwayError("TOPIC_MISSING", `"${name}" is not a name Kafka allows for a topic`);
+      }
+      if (errorCode !== ERROR.NONE && errorCode !== ERROR.LEADER_NOT_AVAILABLE) continue;
+      const byNumber = partitions.toSorted((a, b) => a.partitionIndex - b.partitionIndex);
+      topics.push({
+        topic: name ?? "",
+        topicId,
+        partitions: byNumber.map(({ partitionIndex: partition, leaderId: leader, leaderEpoch }) => ({
+          partition,
+          leader,
+          leaderEpoch,
+        })),
+      });
+    }
+    return topics;
+  }
+
+  /**
+   * Tries to reach the cluster until it answers.
+   * @throws SpillwayError BROKER_UNREACHABLE after `connectDeadlineMs`, AUTHENTICATION_FAILED at once
+   */
+  async connect(signal: AbortSignal, log: Logger): Promise<void> {
+    await retry(() => this.topics([]), {
+      signal,
+      backoff: BACKOFF,
+      deadlineMs: this.#options.connectDeadlineMs,
+      onRetry: (error, attempt, delayMs) =>
+        log.warn(
+          { attempt, delayMs: Math.round(delayMs), error: messageOf(error) },
+          "Kafka does not answer yet, trying again",
+        ),
+    });
+  }
+
+  /** Cuts all connections. Requests under way fail. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    const closing = new Error("connections are closed");
+    for (const broker of [...this.#brokers.values()]) this.#discard(broker, closing);
+    if (this.#seed !== undefined) this.#discard(this.#seed, closing);
+    for (const socket of this.#sockets) socket.destroy(closing);
+    await Promise.allSettled(this.#opening.values());
+  }
+
+  async #broker(to: number | "any"): Promise<Broker> {
+    if (this.#closed) throw new SpillwayError("BROKER_UNREACHABLE", "The connections to Kafka are closed");
+    if (to === "any") {
+      const connected = this.#brokers.values().find((broker) => broker.isConnected());
+      if (connected !== undefined) return connected;
+      const pool = this.#seed === undefined ? await this.#cluster.brokerPool.connectionPoolBuilder.build() : undefined;
+      if (pool !== undefined) this.#seed ??= this.#createBroker(pool);
+      return this.#seed as Broker;
+    }
+    const address = this.#addresses.get(to);
+    if (address === undefined) {
+      throw new SpillwayError("BROKER_UNREACHABLE", `Broker ${to} is not part of the cluster at the moment`, {
+        retryable: true,
+      });
+    }
+    const known = this.#brokers.get(to);
+    if (known?.connectionPool.host === address.host && known.connectionPool.port === address.port) return known;
+    if (known !== undefined) this.#discard(known, new Error("the broker has moved"));
+    const broker = this.#createBroker(await this.#cluster.brokerPool.connectionPoolBuilder.build(address), to);
+    // Another request may have made it in the meantime.
+    const made = this.#brokers.get(to);
+    if (made !== undefined) return made;
+    this.#brokers.set(to, broker);
+    return broker;
+  }
+
+  #createBroker(connectionPool: Broker["connectionPool"], nodeId?: number): Broker {
+    for (const connection of connectionPool.pool) {
+      // KafkaJS re-arms this timer every millisecond for as long as a connection lives. It only serves requests that
+      // are held back by its own limits, which are not used here.
+      connection.requestQueue.scheduleCheckPendingRequests = () => {};
+    }
+    return this.#cluster.brokerPool.createBroker({
+      connectionPool,
+      logger: this.#logger,
+      ...(nodeId === undefined ? {} : { nodeId }),
+    });
+  }
+
+  async #connect(broker: Broker, index: number): Promise<Connection> {
+    const connection = broker.connectionPool.pool[index] as Connection;
+    if (connection.isConnected() && broker.versions !== null) return connection;
+    let opening = this.#opening.get(connection);
+    if (opening === undefined) {
+      opening = this.#open(broker, connection, index).finally(() => this.#opening.delete(connection));
+      this.#opening.set(connection, opening);
+    }
+    await opening;
+    return connection;
+  }
+
+  async #open(broker: Broker, connection: Connection, index: number): Promise<void> {
+    // The first connection asks for the broker's versions, which SASL on any of them needs.
+    if (index !== OTHER_CONNECTION && broker.versions === null) await this.#connect(broker, OTHER_CONNECTION);
+    if (index === OTHER_CONNECTION) await broker.connect();
+    if (!connection.isConnected()) await connection.connect();
+  }
+
+  /** Fails a broker's requests, cuts its connections and forgets it. KafkaJS alone would wait for the answers. */
+  #discard(broker: Broker, cause: unknown): void {
+    if (this.#seed === broker) this.#seed = undefined;
+    for (const [nodeId, known] of this.#brokers) if (known === broker) this.#brokers.delete(nodeId);
+    for (const connection of broker.connectionPool.pool) {
+      connection.rejectRequests(cause instanceof Error ? cause : new Error(messageOf(cause)));
+      void connection.disconnect();
+      connection.socket?.destroy();
+    }
+  }
+
+  #openSocket({
+    host,
+    port,
+    ssl,
+    onConnect,
+  }: {
+    host: string;
+    port: number;
+    ssl?: tls.ConnectionOptions;
+    onConnect: () => void;
+  }) {
+    const socket =
+      ssl === undefined || ssl === null
+        ? net.connect({ host, port, noDelay: true }, onConnect)
+        : tls
+            .connect({ host, port, ...(net.isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect)
+            .setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    return socket;
+  }
+}
+
+/** KafkaJS writes request header v1; the flexible versions spoken here want one byte more, for no tagged fields. */
+function encode<Q>(api: Api<Q, unknown>, request: Q): { buf: Buffer; buffer: Buffer } {
+  const to = new ProtocolWriter();
+  to.unsignedVarint(0);
+  api.request.write(to, request);
+  return { buf: to.written, buffer: to.written };
+}
+
+function decode<R>(api: Pick<Api<never, R>, "name" | "version" | "response">, payload: Buffer, broker: string): R {
+  try {
+    const from = new ProtocolReader(payload);
+    for (let tags = from.unsignedVarint(); tags > 0; tags--) {
+      from.unsignedVarint();
+      from.skip(from.unsignedVarint());
+    }
+    return api.response.read(from);
+  } catch (cause) {
+    throw new SpillwayError("PROTOCOL", `The answer to ${api.name} version ${api.version} can't be read`, {
+      cause,
+      context: { broker },
+    });
+  }
+}
+
+function assertSpeaks(
+  broker: Broker,
+  api: { readonly name: string; readonly key: number; readonly version: number },
+  address: string,
+): void {
+  const range = broker.versions?.[api.key];
+  if (range !== undefined && api.version >= range.minVersion && api.version <= range.maxVersion) return;
+  throw new SpillwayError("PROTOCOL", `Broker ${address} does not speak ${api.name} version ${api.version}`, {
+    context: { broker: address, hint: "Spillway needs Apache Kafka 3.1 or newer" },
+  });
+}
+
+function toSpillwayError(cause: unknown, request: string, broker: string): SpillwayError {
+  const name = cause instanceof Error ? cause.name : "";
+  if (name.includes("SASL")) {
+    return new SpillwayError("AUTHENTICATION_FAILED", `Broker ${broker} refused the login: ${messageOf(cause)}`, {
+      cause,
+      context: { broker, hint: "Check the SASL mechanism, user name and password" },
+    });
+  }
+  return new SpillwayError("BROKER_UNREACHABLE", `${request} to broker ${broker} failed: ${messageOf(cause)}`, {
+    cause,
+    retryable: true,
+    context: { broker },
+  });
+}
+
+/** KafkaJS logs every failure that it throws, too. Ours reports those it is thrown, so KafkaJS's go to debug. */
+function innerLogger(log: Logger): InnerLogger {
+  const debug = (message: string, extra?: object) => {
+    if (log.isLevelEnabled("trace")) log.trace({ kafkajs: extra }, message);
+  };
+  const logger: InnerLogger = { namespace: () => logger, debug, info: debug, warn: debug, error: debug };
+  return logger;
+}
+
+/** An error for a code that a broker answered with. */
+export function kafkaError(what: string, kafkaCode: number, context: SpillwayError["context"] = {}): SpillwayError {
+  if (isAuthorizationError(kafkaCode)) {
+    return new SpillwayError("NOT_AUTHORIZED", `${what} is not allowed: ${errorName(kafkaCode)}`, {
+      context: { ...context, kafkaCode },
+    });
+  }
+  return new SpillwayError("PROTOCOL", `${what} failed: ${errorName(kafkaCode)}`, {
+    context: { ...context, kafkaCode },
+  });
+}

@@ -1,0 +1,30 @@
+import type { ConnectionOptions } from "node:tls";
+
+/** User name and password for one of the mechanisms that need no more. */
+export interface SaslOptions {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly username: string;
+  readonly password: string;
+}
+
+/** How to reach a cluster. */
+export interface KafkaOptions {
+  /** host:port of some brokers; the others are discovered. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl?: ConnectionOptions | undefined;
+  readonly sasl?: SaslOptions | undefined;
+  /** Milliseconds to open a connection. */
+  readonly connectionTimeoutMs: number;
+  /** Milliseconds a broker may take to answer; a request that waits at the broker may take that much longer. */
+  readonly requestTimeoutMs: number;
+  /** Milliseconds to keep trying to reach the cluster at the start, before that is an error. */
+  readonly connectDeadlineMs: number;
+}
+
+export const KAFKA_DEFAULTS = {
+  clientId: "spillway",
+  connectionTimeoutMs: 5_000,
+  requestTimeoutMs: 30_000,
+  connectDeadlineMs: 15_000,
+} as const satisfies Partial<KafkaOptions>;
