@@ -99,7 +99,8 @@ class Cursor {
   }
 
   skipBytes(): void {
-    this.#at += Math.max(0, this.int32());
+    const length = this.int32(); // read first: reading it moves on, too
+    this.#at += Math.max(0, length);
   }
 
   array<T>(item: () => T): T[] {
