@@ -138,10 +138,8 @@ function isAbortMarker(records: Buffer, corrupt: Corrupt): boolean {
 type Corrupt = (reason: string, cause?: unknown) => Error;
 
 function openRecords(codec: layout.Codec, records: Buffer, corrupt: Corrupt): Buffer {
-  if (codec === "none") return records;
   try {
-    const opened = decompress(codec, records);
-    return Buffer.from(opened.buffer, opened.byteOffset, opened.byteLength);
+    return decompress(codec, records);
   } catch (cause) {
     throw corrupt(`its ${codec} records can't be decompressed: ${messageOf(cause)}`, cause);
   }

@@ -1,20 +1,32 @@
-import { constants, gunzipSync, gzipSync } from "node:zlib";
+import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { CODECS, type Codec } from "./layout.ts";
+import { compressLz4, decompressLz4 } from "./lz4.ts";
+import { compressXerial, decompressXerial } from "./xerial.ts";
 
 /** The most that one batch may grow to when it is decompressed, in bytes: a defence against decompression bombs. */
 export const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024;
 
-/** How one codec turns the records of a batch into bytes and back. `decompress` throws if it would exceed `limit`. */
+/** How one codec turns the records of a batch into bytes and back. `decompress` throws rather than exceed `limit`. */
 interface Compression {
-  compress(records: Uint8Array): Buffer;
-  decompress(compressed: Uint8Array, limit: number): Buffer;
+  compress(records: Buffer): Buffer;
+  decompress(compressed: Buffer, limit: number): Buffer;
 }
 
-const COMPRESSIONS: Partial<Record<Codec, Compression>> = {
+/**
+ * In the frames that Kafka's Java client writes and reads. The levels are fast ones: the relay sits in the path of live
+ * traffic. All are synchronous: a thread per batch costs more than most batches, and order would have to be kept.
+ */
+const COMPRESSIONS: Record<Codec, Compression> = {
+  none: { compress: (records) => records, decompress: (records) => records },
   gzip: {
-    // Level 1: the relay sits in the path of live traffic, and Kafka's own default is speed-minded too.
     compress: (records) => gzipSync(records, { level: constants.Z_BEST_SPEED }),
     decompress: (compressed, limit) => gunzipSync(compressed, { maxOutputLength: limit }),
+  },
+  snappy: { compress: compressXerial, decompress: decompressXerial },
+  lz4: { compress: compressLz4, decompress: decompressLz4 },
+  zstd: {
+    compress: (records) => zstdCompressSync(records, { params: { [constants.ZSTD_c_compressionLevel]: 1 } }),
+    decompress: decompressZstd,
   },
 };
 
@@ -23,18 +35,30 @@ export function codecOf(number: number): Codec | undefined {
   return CODECS[number];
 }
 
-/** Compresses the records of a batch. @throws RangeError for a codec that isn't supported */
-export function compress(codec: Codec, records: Uint8Array): Uint8Array {
-  return codec === "none" ? records : compressionFor(codec).compress(records);
+/** Compresses the records of a batch. */
+export function compress(codec: Codec, records: Buffer): Buffer {
+  return COMPRESSIONS[codec].compress(records);
 }
 
-/** Decompresses the records of a batch. @throws an error of the codec, or RangeError for one that isn't supported */
-export function decompress(codec: Codec, compressed: Uint8Array, limit = MAX_DECOMPRESSED_BYTES): Uint8Array {
-  return codec === "none" ? compressed : compressionFor(codec).decompress(compressed, limit);
+/** Decompresses the records of a batch. @throws an error of the codec; RangeError beyond `limit` */
+export function decompress(codec: Codec, compressed: Buffer, limit = MAX_DECOMPRESSED_BYTES): Buffer {
+  return COMPRESSIONS[codec].decompress(compressed, limit);
 }
 
-function compressionFor(codec: Codec): Compression {
-  const compression = COMPRESSIONS[codec];
-  if (compression === undefined) throw new RangeError(`codec ${codec} is not supported`);
-  return compression;
+/** Node decompresses the first frame only and says nothing of the others. */
+function decompressZstd(compressed: Buffer, limit: number): Buffer {
+  const frames: Buffer[] = [];
+  let left = limit;
+  for (let at = 0; at < compressed.length; ) {
+    // With `info` both come back, which the types don't know.
+    const { buffer, engine } = zstdDecompressSync(compressed.subarray(at), {
+      maxOutputLength: Math.max(1, left),
+      info: true,
+    }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } };
+    frames.push(buffer);
+    left -= buffer.length;
+    if (engine.bytesWritten <= 0) throw new RangeError("a zstd frame has no length");
+    at += engine.bytesWritten;
+  }
+  return frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames);
 }

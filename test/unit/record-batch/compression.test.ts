@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { compressSync } from "snappy";
+import { compress, decompress } from "../../../src/record-batch/compression.ts";
+import { CODECS } from "../../../src/record-batch/layout.ts";
+
+const compressing = CODECS.filter((codec) => codec !== "none");
+const text = fc.oneof(
+  fc.uint8Array({ maxLength: 2_000 }),
+  fc
+    .tuple(fc.string({ minLength: 1, maxLength: 20 }), fc.nat(20_000))
+    .map(([word, times]) => Buffer.from(word.repeat(times))),
+);
+
+for (const codec of compressing) {
+  test(`${codec}: what is compressed comes back`, () => {
+    fc.assert(
+      fc.property(text, (bytes) => {
+        const original = Buffer.from(bytes);
+        assert.ok(decompress(codec, compress(codec, original)).equals(original));
+      }),
+    );
+  });
+
+  test(`${codec}: several frames behind each other are all read, or refused, and never cut short in silence`, () => {
+    const [first, second] = [Buffer.alloc(300_000, "a"), Buffer.alloc(90_000, "b")];
+    const both = Buffer.concat([compress(codec, first), compress(codec, second)]);
+    try {
+      assert.ok(decompress(codec, both).equals(Buffer.concat([first, second])));
+    } catch (error) {
+      assert.ok(codec === "snappy" && error instanceof RangeError, String(error));
+    }
+  });
+
+  test(`${codec}: a cut frame is an error`, () => {
+    const whole = compress(codec, Buffer.from("spillway ".repeat(10_000)));
+    for (const left of [1, 5, 12, Math.floor(whole.length / 2), whole.length - 1]) {
+      assert.throws(() => decompress(codec, whole.subarray(0, left)), `${left} of ${whole.length} bytes`);
+    }
+  });
+
+  test(`${codec}: the limit holds`, () => {
+    const compressed = compress(codec, Buffer.alloc(1_000_000));
+    assert.equal(decompress(codec, compressed, 1_000_000).length, 1_000_000);
+    assert.throws(() => decompress(codec, compressed, 999_999));
+    assert.throws(() => decompress(codec, compressed, 10));
+  });
+
+  test(`${codec}: hostile bytes end in an error or in bytes within the limit`, () => {
+    const valid = compress(codec, Buffer.from("spillway ".repeat(100)));
+    fc.assert(
+      fc.property(fc.nat(valid.length - 1), fc.nat(255), (at, byte) => {
+        const hostile = Buffer.from(valid);
+        hostile[at] = byte;
+        try {
+          assert.ok(decompress(codec, hostile, 5_000).length <= 5_000);
+        } catch (error) {
+          assert.ok(error instanceof Error);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+}
+
+test("snappy: a raw block without framing is read, as librdkafka writes it", () => {
+  const original = Buffer.from("raw ".repeat(1_000));
+  assert.ok(decompress("snappy", compressSync(original)).equals(original));
+});
