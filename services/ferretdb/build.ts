@@ -1,0 +1,60 @@
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { builtArtifact } from "../artifacts.ts";
+import { lastLines, runCommand } from "../command.ts";
+import { ServiceError } from "../errors.ts";
+import type { Preparation } from "../preparation.ts";
+import { requireGo } from "../prerequisites.ts";
+import { applyFix, FIXES } from "./fixes.ts";
+
+export const FERRETDB_VERSION = "1.24.0";
+
+const MODULE = "github.com/FerretDB/FerretDB";
+const SOURCES = ["main.go", "go.mod", "go.sum"] as const;
+
+/** The ferretdb program, built from a copy of its module with our fixes if it is not there yet. */
+export async function ferretdbProgram({ reaper, log, signal }: Preparation): Promise<string> {
+  const sources = await Promise.all(SOURCES.map((file) => readFile(join(import.meta.dirname, file), "utf8")));
+  const directory = await builtArtifact(
+    {
+      name: `ferretdb-${FERRETDB_VERSION}`,
+      inputs: [...sources, JSON.stringify(FIXES), process.platform, process.arch],
+      async build(target) {
+        await requireGo(reaper);
+        log(`Building FerretDB ${FERRETDB_VERSION} with Go, this once (some 2 minutes) …`);
+        const build = join(target, "build");
+        const go = async (...args: string[]): Promise<string> => {
+          const options = { cwd: build, timeoutMs: 15 * 60_000, reaper, signal };
+          const { code, stdout, stderr } = await runCommand("go", args, options);
+          if (code === 0) return stdout;
+          throw new ServiceError(`go ${args.join(" ")} failed:\n${lastLines(stderr, 20)}`);
+        };
+        await mkdir(build);
+        for (const file of SOURCES) await copyFile(join(import.meta.dirname, file), join(build, file));
+        await go("mod", "download", MODULE);
+        const original = (await go("list", "-m", "-f", "{{.Dir}}", MODULE)).trim();
+        await copyModule(original, join(build, "module"));
+        for (const fix of FIXES) {
+          const file = join(build, "module", fix.file);
+          await writeFile(file, applyFix(fix, await readFile(file, "utf8")));
+        }
+        await go("mod", "edit", "-replace", `${MODULE}=./module`);
+        await go("build", "-trimpath", "-ldflags=-s -w", "-o", join(target, "ferretdb"), ".");
+        await rm(build, { recursive: true });
+      },
+    },
+    signal,
+  );
+  return join(directory, "ferretdb");
+}
+
+/** Go's module cache is read-only, folders too: a plain recursive copy could be neither edited nor removed. */
+async function copyModule(from: string, to: string): Promise<void> {
+  for (const entry of await readdir(from, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const source = join(entry.parentPath, entry.name);
+    const target = join(to, relative(from, source));
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, await readFile(source));
+  }
+}

@@ -1,0 +1,69 @@
+// Command ferretdb serves the MongoDB wire protocol from SQLite files in one directory.
+//
+// It has no authentication and is meant for one machine's tests and demo, so it listens on 127.0.0.1 only.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/FerretDB/FerretDB/ferretdb"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	port := flag.Int("port", 0, "port to listen on")
+	data := flag.String("data", "", "directory of the SQLite files, made if it is missing")
+	flag.Parse()
+
+	if *port == 0 || *data == "" {
+		return errors.New("both -port and -data are needed")
+	}
+
+	directory, err := filepath.Abs(*data)
+	if err != nil {
+		return err
+	}
+
+	if err = os.MkdirAll(directory, 0o700); err != nil {
+		return err
+	}
+
+	// Commands are logged at debug level: too much to keep for millions of writes.
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+
+	// The embedded package has telemetry off by itself.
+	database, err := ferretdb.New(&ferretdb.Config{
+		Listener:  ferretdb.ListenerConfig{TCP: net.JoinHostPort("127.0.0.1", strconv.Itoa(*port))},
+		Logger:    logger,
+		Handler:   "sqlite",
+		// As MongoDB does by default: what is acknowledged survives the process being killed, not a power cut.
+		SQLiteURL: "file:" + directory + "/?_pragma=synchronous(normal)",
+	})
+	if err != nil {
+		return err
+	}
+
+	// The port is bound by now: whoever connects to it meets this process, not another.
+	fmt.Fprintln(os.Stderr, "ready")
+
+	return database.Run(ctx)
+}

@@ -1,0 +1,58 @@
+import { randomBytes } from "node:crypto";
+import type { Preparation } from "../preparation.ts";
+import type { ServiceProcess } from "../service-process.ts";
+import { createBroker, nodeAddresses } from "./broker.ts";
+import { kafkaClasses } from "./classes.ts";
+import { createJava, type Java } from "./java.ts";
+
+export interface KafkaOptions {
+  /** One broker unless told. Three have replication factor 3 and two replicas in sync at least. */
+  readonly brokers?: 1 | 3;
+  /** Broker properties that win over the ones set here. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+export interface KafkaCluster {
+  readonly brokers: readonly string[];
+  readonly nodes: readonly ServiceProcess[];
+  readonly java: Java;
+  stop(): Promise<void>;
+}
+
+export async function startKafka(options: KafkaOptions, preparation: Preparation): Promise<KafkaCluster> {
+  const { reaper, log, signal } = preparation;
+  const classes = await kafkaClasses(preparation);
+
+  const { brokers: count = 1, config = {} } = options;
+  const started = performance.now();
+  const addresses = await nodeAddresses(count);
+  const cluster = { nodes: addresses, clusterId: randomBytes(16).toString("base64url"), config };
+  // Several brokers on one machine get less memory each.
+  const jvm = [count === 1 ? "-Xmx512m" : "-Xmx384m"];
+  const nodes = await Promise.all(addresses.map((node) => createBroker({ ...cluster, node, classes, jvm, reaper })));
+  try {
+    await Promise.all(nodes.map((node) => node.start(signal)));
+  } catch (error) {
+    await Promise.all(nodes.map((node) => node.kill("SIGKILL")));
+    throw error;
+  }
+  log(`Kafka has started: ${count} broker(s) in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
+  return {
+    brokers: addresses.map(({ port }) => `127.0.0.1:${port}`),
+    nodes,
+    java: createJava(classes, reaper),
+    stop: () => stopInTurn(nodes),
+  };
+}
+
+/**
+ * One after the other, so that each hands its leaders on. The controllers that remain must be a majority, or a
+ * broker waits for them in vain: those beyond are killed, as their data goes anyway.
+ */
+async function stopInTurn(nodes: readonly ServiceProcess[]): Promise<void> {
+  const majority = Math.floor(nodes.length / 2) + 1;
+  for (const node of nodes) {
+    const running = nodes.filter((peer) => peer.running).length;
+    await node.kill(running >= majority ? "SIGTERM" : "SIGKILL");
+  }
+}
