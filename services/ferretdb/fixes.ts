@@ -124,6 +124,17 @@ const ANSWER_FOR_EACH_OPERATION: readonly Fix[] = [
 ];
 
 /**
+ * An insert command is carried out a hundred documents at a time. Ordered, it must end at the first that fails, and
+ * not go on with the next hundred.
+ */
+const END_ORDERED_INSERT: Fix = {
+  file: "internal/handler/msg_insert.go",
+  before: "	for !done {\n",
+  after: "	for !done && !(params.Ordered && len(writeErrors) > 0) {\n",
+  count: 1,
+};
+
+/**
  * An update of one document reads it through one connection, still open while another writes it; each then finds
  * its cached pages outdated by the other. Closed before the write, one connection does both, twice as fast.
  */
@@ -155,6 +166,7 @@ const NARROW_BY_ID: Fix = {
 export const FIXES: readonly Fix[] = [
   ASK_AS_INDEXED,
   ...ANSWER_FOR_EACH_OPERATION,
+  END_ORDERED_INSERT,
   READ_AND_WRITE_IN_TURN,
   NARROW_BY_ID,
 ];

@@ -19,8 +19,16 @@ const OTHER_CONNECTION = 0;
 export interface TopicMetadata {
   readonly topic: string;
   readonly topicId: string;
-  /** By partition number. `leader` is -1 while there is none. */
-  readonly partitions: readonly { readonly partition: number; readonly leader: number; readonly leaderEpoch: number }[];
+  /** By partition number. */
+  readonly partitions: readonly PartitionMetadata[];
+}
+
+export interface PartitionMetadata {
+  readonly partition: number;
+  /** Node id, -1 while there is none. */
+  readonly leader: number;
+  /** Replicas that are in sync. */
+  readonly inSync: number;
 }
 
 /**
@@ -48,7 +56,7 @@ export class Brokers implements AsyncDisposable {
     this.#cluster = new Cluster({
       logger: this.#logger,
       socketFactory: (to) => this.#openSocket(to),
-      brokers: options.brokers,
+      brokers: shuffled(options.brokers),
       ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
       ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
       clientId: options.clientId,
@@ -72,9 +80,8 @@ export class Brokers implements AsyncDisposable {
    *   AUTHENTICATION_FAILED, PROTOCOL
    */
   async request<Q, R>(api: Api<Q, R>, request: Q, to: number | "any", waitMs = 0): Promise<R> {
-    const broker = await this.#broker(to);
-    const { host, port } = broker.connectionPool;
-    const address = `${host}:${port}`;
+    const broker = to === "any" ? await this.#anyBroker() : await this.#broker(to);
+    const address = addressOf(broker);
     try {
       const connection = await this.#connect(broker, api.name === "Fetch" ? FETCH_CONNECTION : OTHER_CONNECTION);
       assertSpeaks(broker, api, address);
@@ -124,10 +131,10 @@ export class Brokers implements AsyncDisposable {
       topics.push({
         topic: name ?? "",
         topicId,
-        partitions: byNumber.map(({ partitionIndex: partition, leaderId: leader, leaderEpoch }) => ({
+        partitions: byNumber.map(({ partitionIndex: partition, leaderId: leader, isrNodes }) => ({
           partition,
           leader,
-          leaderEpoch,
+          inSync: isrNodes.length,
         })),
       });
     }
@@ -161,30 +168,56 @@ export class Brokers implements AsyncDisposable {
     await Promise.allSettled(this.#opening.values());
   }
 
-  async #broker(to: number | "any"): Promise<Broker> {
-    if (this.#closed) throw new SpillwayError("BROKER_UNREACHABLE", "The connections to Kafka are closed");
-    if (to === "any") {
-      const connected = this.#brokers.values().find((broker) => broker.isConnected());
-      if (connected !== undefined) return connected;
-      const pool = this.#seed === undefined ? await this.#cluster.brokerPool.connectionPoolBuilder.build() : undefined;
-      if (pool !== undefined) this.#seed ??= this.#createBroker(pool);
-      return this.#seed as Broker;
+  /** A broker that is connected, or else the first that can be: of the known ones, then of those in the options. */
+  async #anyBroker(): Promise<Broker> {
+    const connected = [...this.#brokers.values(), this.#seed].find((broker) => broker?.isConnected() === true);
+    if (connected !== undefined) return connected;
+    const known = shuffled([...this.#addresses.keys()]).map((nodeId) => () => this.#broker(nodeId));
+    const seeds = this.#options.brokers.map(() => () => this.#nextSeed());
+    let failure: unknown;
+    for (const candidate of [...known, ...seeds]) {
+      const broker = await candidate();
+      try {
+        await this.#connect(broker, OTHER_CONNECTION);
+        return broker;
+      } catch (error) {
+        this.#discard(broker, error);
+        failure = toSpillwayError(error, "Connecting", addressOf(broker));
+        if (isAuthenticationFailure(failure)) break;
+      }
     }
-    const address = this.#addresses.get(to);
+    throw failure;
+  }
+
+  /** KafkaJS's builder goes through the brokers in the options, one each time. */
+  async #nextSeed(): Promise<Broker> {
+    this.#assertOpen();
+    const pool = await this.#cluster.brokerPool.connectionPoolBuilder.build();
+    this.#seed ??= this.#createBroker(pool);
+    return this.#seed;
+  }
+
+  async #broker(nodeId: number): Promise<Broker> {
+    this.#assertOpen();
+    const address = this.#addresses.get(nodeId);
     if (address === undefined) {
-      throw new SpillwayError("BROKER_UNREACHABLE", `Broker ${to} is not part of the cluster at the moment`, {
+      throw new SpillwayError("BROKER_UNREACHABLE", `Broker ${nodeId} is not part of the cluster at the moment`, {
         retryable: true,
       });
     }
-    const known = this.#brokers.get(to);
+    const known = this.#brokers.get(nodeId);
     if (known?.connectionPool.host === address.host && known.connectionPool.port === address.port) return known;
     if (known !== undefined) this.#discard(known, new Error("the broker has moved"));
-    const broker = this.#createBroker(await this.#cluster.brokerPool.connectionPoolBuilder.build(address), to);
+    const broker = this.#createBroker(await this.#cluster.brokerPool.connectionPoolBuilder.build(address), nodeId);
     // Another request may have made it in the meantime.
-    const made = this.#brokers.get(to);
+    const made = this.#brokers.get(nodeId);
     if (made !== undefined) return made;
-    this.#brokers.set(to, broker);
+    this.#brokers.set(nodeId, broker);
     return broker;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new SpillwayError("BROKER_UNREACHABLE", "The connections to Kafka are closed");
   }
 
   #createBroker(connectionPool: Broker["connectionPool"], nodeId?: number): Broker {
@@ -288,6 +321,22 @@ function assertSpeaks(
   throw new SpillwayError("PROTOCOL", `Broker ${address} does not speak ${api.name} version ${api.version}`, {
     context: { broker: address, hint: "Spillway needs Apache Kafka 3.1 or newer" },
   });
+}
+
+function addressOf({ connectionPool: { host, port } }: Broker): string {
+  return `${host}:${port}`;
+}
+
+function isAuthenticationFailure(error: unknown): boolean {
+  return error instanceof SpillwayError && error.code === "AUTHENTICATION_FAILED";
+}
+
+/** So that many processes don't all begin with the same broker. */
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item);
 }
 
 function toSpillwayError(cause: unknown, request: string, broker: string): SpillwayError {

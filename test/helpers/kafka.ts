@@ -32,8 +32,10 @@ export function groupOf(group: string, options: Partial<GroupOptions> = {}): Omi
 }
 
 export async function makeTopic(kafka: KafkaOptions, wanted: WantedTopic): Promise<TopicMetadata> {
+  const signal = AbortSignal.timeout(30_000);
   await using brokers = new Brokers(kafka, testLog);
-  return await ensureTopic(brokers, wanted, AbortSignal.timeout(30_000));
+  await brokers.connect(signal, testLog);
+  return await ensureTopic(brokers, wanted, signal);
 }
 
 /** Writes records and returns where each lies. */

@@ -139,6 +139,14 @@ describe("services", () => {
     assert.deepEqual((await documents.distinct("_id")).sort(), ["new-1", "newer"]);
   });
 
+  it("ends an ordered insert at the document that fails, however many follow", EACH, async () => {
+    const documents = collection();
+    await documents.insertOne({ _id: "50" });
+    const many = Array.from({ length: 350 }, (_, i) => ({ _id: String(i) }));
+    await assert.rejects(documents.insertMany(many, { ordered: true }), { code: 11_000 });
+    assert.equal(await documents.countDocuments(), 51);
+  });
+
   describe("behind a proxy", () => {
     let proxy: FaultyProxy;
     let proxied: MongoClient;
