@@ -20,6 +20,8 @@ export interface RecordBatch {
   readonly transactional: boolean;
   readonly producerId: bigint;
   readonly recordCount: number;
+  /** The whole batch as it lies in the log, header included. */
+  readonly bytes: Buffer;
   /** The records, decompressed. */
   readonly records: Buffer;
 }
@@ -34,48 +36,55 @@ export interface FetchedBytes {
   readonly abortedTransactions: readonly AbortedTransaction[];
 }
 
+/** A batch whose content can't be read, though the log around it can. */
+export interface PoisonBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly baseOffset: bigint;
+  readonly lastOffset: bigint;
+  /** Of the first record that was not read; those of the batch before it were. */
+  readonly unreadFrom: bigint;
+  /** The whole batch as it lies in the log, header included. */
+  readonly bytes: Buffer;
+  /** BATCH_CORRUPT, with topic, partition and offset. */
+  readonly error: SpillwayError;
+}
+
+/** What to do with a batch that can't be read: throw, or take it and let reading go on behind it. */
+export type OnPoison = (poison: PoisonBatch) => void;
+
+/** Lets reading end at a batch that can't be read. */
+export const stopAtPoison: OnPoison = ({ error }) => {
+  throw error;
+};
+
 /**
  * Yields the batches of data in a partition's part of a fetch response, in order. Left out are control batches, batches
  * of the aborted transactions that the response lists, batches before the fetch offset, and a tail that is cut.
  *
- * @throws SpillwayError BATCH_CORRUPT, with topic, partition and offset
+ * @throws SpillwayError BATCH_CORRUPT for a header that can't be one: then nothing tells where the next batch begins.
+ *   And what `onPoison` throws, for a batch that has a header and can't be read
  */
-export function* readBatches(fetched: FetchedBytes): Generator<RecordBatch, void, undefined> {
+export function* readBatches(
+  fetched: FetchedBytes,
+  onPoison: OnPoison = stopAtPoison,
+): Generator<RecordBatch, void, undefined> {
   const { batches, topic, partition } = fetched;
   const aborted = new AbortedFilter(fetched.abortedTransactions);
   for (let start = 0; ; ) {
     const end = wholeBatchEnd(batches, start, topic, partition);
     if (end === undefined) return;
-    const attributes = batches.readInt16BE(start + layout.ATTRIBUTES);
-    const producerId = batches.readBigInt64BE(start + layout.PRODUCER_ID);
-    const { baseOffset, lastOffset } = offsetsOf(batches, start, topic, partition);
-    const corrupt = (reason: string, cause?: unknown) => corruptBatch(reason, topic, partition, baseOffset, cause);
-
-    if (crc32c(batches.subarray(start + layout.ATTRIBUTES, end)) !== batches.readUInt32BE(start + layout.CRC)) {
-      throw corrupt("CRC-32C does not match");
-    }
-    const isAborted = (attributes & layout.TRANSACTIONAL_BIT) !== 0 && aborted.isAborted(producerId, lastOffset);
-    if ((attributes & layout.CONTROL_BIT) !== 0) {
-      if (isAbortMarker(batches.subarray(start + layout.RECORDS, end), corrupt)) aborted.abortMarker(producerId);
-    } else if (!isAborted && lastOffset >= fetched.fetchOffset) {
-      const codec = codecOf(attributes & layout.COMPRESSION_MASK);
-      if (codec === undefined) throw corrupt(`codec number ${attributes & layout.COMPRESSION_MASK} is unknown`);
-      const recordCount = batches.readInt32BE(start + layout.RECORD_COUNT);
-      if (recordCount < 0) throw corrupt(`record count is ${recordCount}`);
-      yield {
-        topic,
-        partition,
-        baseOffset,
-        lastOffset,
-        codec,
-        baseTimestamp: batches.readBigInt64BE(start + layout.BASE_TIMESTAMP),
-        maxTimestamp: batches.readBigInt64BE(start + layout.MAX_TIMESTAMP),
-        logAppendTime: (attributes & layout.LOG_APPEND_TIME_BIT) !== 0,
-        transactional: (attributes & layout.TRANSACTIONAL_BIT) !== 0,
-        producerId,
-        recordCount,
-        records: openRecords(codec, batches.subarray(start + layout.RECORDS, end), corrupt),
-      };
+    const offsets = offsetsOf(batches, start, topic, partition);
+    try {
+      const batch = openBatch(batches.subarray(start, end), { topic, partition, ...offsets }, aborted);
+      if (batch !== undefined && batch.lastOffset >= fetched.fetchOffset) yield batch;
+    } catch (error) {
+      // What the reader of a batch throws where it is yielded isn't ours to judge.
+      if (!(error instanceof UnreadableBatch)) throw error;
+      const poison = poisonOf({ topic, partition, ...offsets, bytes: batches.subarray(start, end) }, error);
+      // Behind a marker that can't be read nobody knows which transactions were aborted.
+      if ((batches.readInt16BE(start + layout.ATTRIBUTES) & layout.CONTROL_BIT) !== 0) throw poison.error;
+      onPoison(poison);
     }
     start = end;
   }
@@ -95,6 +104,42 @@ export function offsetAfter(batches: Buffer, topic: string, partition: number): 
     next = offsetsOf(batches, start, topic, partition).lastOffset + 1n;
     start = end;
   }
+}
+
+/** A batch, opened; undefined if it is no data to be read: control, or aborted. @throws UnreadableBatch */
+function openBatch(
+  bytes: Buffer,
+  place: Pick<RecordBatch, "topic" | "partition" | "baseOffset" | "lastOffset">,
+  aborted: AbortedFilter,
+): RecordBatch | undefined {
+  const attributes = bytes.readInt16BE(layout.ATTRIBUTES);
+  const producerId = bytes.readBigInt64BE(layout.PRODUCER_ID);
+  const transactional = (attributes & layout.TRANSACTIONAL_BIT) !== 0;
+  if (crc32c(bytes.subarray(layout.ATTRIBUTES)) !== bytes.readUInt32BE(layout.CRC)) {
+    throw new UnreadableBatch("CRC-32C does not match");
+  }
+  const isAborted = transactional && aborted.isAborted(producerId, place.lastOffset);
+  if ((attributes & layout.CONTROL_BIT) !== 0) {
+    if (isAbortMarker(bytes.subarray(layout.RECORDS))) aborted.abortMarker(producerId);
+    return undefined;
+  }
+  if (isAborted) return undefined;
+  const codec = codecOf(attributes & layout.COMPRESSION_MASK);
+  if (codec === undefined) throw new UnreadableBatch(`codec number ${attributes & layout.COMPRESSION_MASK} is unknown`);
+  const recordCount = bytes.readInt32BE(layout.RECORD_COUNT);
+  if (recordCount < 0) throw new UnreadableBatch(`record count is ${recordCount}`);
+  return {
+    ...place,
+    bytes,
+    codec,
+    baseTimestamp: bytes.readBigInt64BE(layout.BASE_TIMESTAMP),
+    maxTimestamp: bytes.readBigInt64BE(layout.MAX_TIMESTAMP),
+    logAppendTime: (attributes & layout.LOG_APPEND_TIME_BIT) !== 0,
+    transactional,
+    producerId,
+    recordCount,
+    records: openRecords(codec, bytes.subarray(layout.RECORDS)),
+  };
 }
 
 /** The end of the batch at `start`, or undefined where less than a whole batch is left. */
@@ -124,29 +169,44 @@ function offsetsOf(batches: Buffer, start: number, topic: string, partition: num
   return { baseOffset, lastOffset };
 }
 
-/** A control record's key is version (int16) and type (int16); type 0 is an abort marker. */
-function isAbortMarker(records: Buffer, corrupt: Corrupt): boolean {
+/** A control record's key is version (int16) and type (int16); type 0 is an abort marker. @throws UnreadableBatch */
+function isAbortMarker(records: Buffer): boolean {
   const cursor = new RecordCursor();
   cursor.openBytes(records, 1);
   try {
     return cursor.next() && cursor.keyEnd - cursor.keyStart >= 4 && records.readInt16BE(cursor.keyStart + 2) === 0;
   } catch (cause) {
-    throw corrupt(`its control record can't be read: ${messageOf(cause)}`, cause);
+    throw new UnreadableBatch(`its control record can't be read: ${messageOf(cause)}`, cause);
   }
 }
 
-type Corrupt = (reason: string, cause?: unknown) => Error;
-
-function openRecords(codec: layout.Codec, records: Buffer, corrupt: Corrupt): Buffer {
+function openRecords(codec: layout.Codec, records: Buffer): Buffer {
   try {
     return decompress(codec, records);
   } catch (cause) {
-    throw corrupt(`its ${codec} records can't be decompressed: ${messageOf(cause)}`, cause);
+    throw new UnreadableBatch(`its ${codec} records can't be decompressed: ${messageOf(cause)}`, cause);
   }
 }
 
-/** The error for a batch that can't be read. */
-export function corruptBatch(
+/** Why a batch can't be read, on its way to whoever knows where the batch lies. */
+class UnreadableBatch extends RangeError {
+  constructor(reason: string, cause?: unknown) {
+    super(reason, { cause });
+  }
+}
+
+/** What is told of a batch that can't be read, at all or behind some record. */
+export function poisonOf(
+  batch: Pick<RecordBatch, "topic" | "partition" | "baseOffset" | "lastOffset" | "bytes">,
+  cause: unknown,
+  unreadFrom = batch.baseOffset,
+): PoisonBatch {
+  const { topic, partition, baseOffset, lastOffset, bytes } = batch;
+  const error = corruptBatch(messageOf(cause), topic, partition, unreadFrom, cause);
+  return { topic, partition, baseOffset, lastOffset, unreadFrom, bytes, error };
+}
+
+function corruptBatch(
   reason: string,
   topic: string,
   partition: number,
@@ -159,7 +219,7 @@ export function corruptBatch(
       topic,
       partition,
       offset,
-      hint: "Check the log with kafka-dump-log; to go on behind it, set the group's offset",
+      hint: "Check the log with kafka-dump-log; to go on behind it, choose poison-batch dead-letter or set the group's offset",
     },
   });
 }

@@ -34,6 +34,11 @@ export class RecordCursor implements VarintEnd {
   #position = 0;
   #left = 0;
 
+  /** Bytes of the batch's records that are behind the cursor. */
+  get position(): number {
+    return this.#position;
+  }
+
   /** Starts with the records of a batch. */
   open(batch: RecordBatch): void {
     this.openBytes(batch.records, batch.recordCount);

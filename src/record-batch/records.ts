@@ -1,5 +1,4 @@
-import { messageOf } from "../errors.ts";
-import { corruptBatch, type FetchedBytes, type RecordBatch, readBatches } from "./batch.ts";
+import { type FetchedBytes, type OnPoison, poisonOf, type RecordBatch, readBatches, stopAtPoison } from "./batch.ts";
 import { type Origin, readOrigin } from "./origin.ts";
 import { RecordCursor } from "./record-cursor.ts";
 import { readVarint, readVarlongExactly } from "./varint.ts";
@@ -25,25 +24,32 @@ export interface KafkaRecord {
 
 /**
  * Yields the records of a partition's part of a fetch response that lie at or behind the fetch offset.
- * @throws SpillwayError BATCH_CORRUPT
+ * @throws SpillwayError BATCH_CORRUPT, and what `onPoison` throws
  */
-export function* readRecords(fetched: FetchedBytes): Generator<KafkaRecord, void, undefined> {
+export function* readRecords(
+  fetched: FetchedBytes,
+  onPoison: OnPoison = stopAtPoison,
+): Generator<KafkaRecord, void, undefined> {
   const cursor = new RecordCursor();
-  for (const batch of readBatches(fetched)) {
+  for (const batch of readBatches(fetched, onPoison)) {
     cursor.open(batch);
-    while (advance(cursor, batch)) {
+    while (advance(cursor, batch, onPoison)) {
       const offset = batch.baseOffset + BigInt(cursor.offsetDelta);
       if (offset >= fetched.fetchOffset) yield toRecord(cursor, batch, offset);
     }
   }
 }
 
-/** Goes to the batch's next record. @throws SpillwayError BATCH_CORRUPT instead of the cursor's RangeError */
-export function advance(cursor: RecordCursor, batch: RecordBatch): boolean {
+/** Goes to the batch's next record; false behind the last, and where the rest can't be read, once `onPoison` has it. */
+export function advance(cursor: RecordCursor, batch: RecordBatch, onPoison: OnPoison): boolean {
+  const before = cursor.position;
+  const lastRead = cursor.offsetDelta;
   try {
     return cursor.next();
   } catch (cause) {
-    throw corruptBatch(messageOf(cause), batch.topic, batch.partition, batch.baseOffset, cause);
+    const unreadFrom = before === 0 ? batch.baseOffset : batch.baseOffset + BigInt(lastRead + 1);
+    onPoison(poisonOf(batch, cause, unreadFrom));
+    return false;
   }
 }
 

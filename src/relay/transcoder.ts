@@ -1,5 +1,10 @@
-import type { FetchedBytes } from "../record-batch/batch.ts";
-import { type RecordBatch, readBatches } from "../record-batch/batch.ts";
+import {
+  type FetchedBytes,
+  type OnPoison,
+  type RecordBatch,
+  readBatches,
+  stopAtPoison,
+} from "../record-batch/batch.ts";
 import { BatchBuilder, type SealedBatch } from "../record-batch/batch-builder.ts";
 import type { Codec } from "../record-batch/layout.ts";
 import { partitionForKey } from "../record-batch/murmur2.ts";
@@ -62,21 +67,22 @@ export class Transcoder<Input extends TranscoderInput> {
 
   /**
    * Adds the records of a fetched part and calls `full` with each batch that has become full. Returns the records added.
-   * @throws SpillwayError BATCH_CORRUPT; what was added before stays added
+   * @throws SpillwayError BATCH_CORRUPT, and what `onPoison` throws; what was added before stays added
    */
   add(
     fetched: FetchedBytes & { readonly topicId: string },
     input: Input,
     full: (output: OutputBatch<Input>) => void,
+    onPoison: OnPoison = stopAtPoison,
   ): number {
     const stamp = this.#options.provenance ? this.#stampFor(fetched) : undefined;
     let added = 0;
-    for (const batch of readBatches(fetched)) {
+    for (const batch of readBatches(fetched, onPoison)) {
       this.#cursor.open(batch);
       // Both are safe integers: `readBatches` has seen to it.
       const baseOffset = Number(batch.baseOffset);
       const firstWanted = Number(fetched.fetchOffset);
-      while (advance(this.#cursor, batch)) {
+      while (advance(this.#cursor, batch, onPoison)) {
         const offset = baseOffset + this.#cursor.offsetDelta;
         if (offset < firstWanted) continue;
         const partition = this.#partitionOf(this.#cursor);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { SpillwayError } from "../../../src/errors.ts";
-import { offsetAfter, readBatches } from "../../../src/record-batch/batch.ts";
+import { offsetAfter, type PoisonBatch, readBatches } from "../../../src/record-batch/batch.ts";
 import { BatchBuilder, type NewRecord } from "../../../src/record-batch/batch-builder.ts";
 import * as layout from "../../../src/record-batch/layout.ts";
 import { type KafkaRecord, readRecords } from "../../../src/record-batch/records.ts";
@@ -217,4 +217,30 @@ test("timestamps too far apart for one batch are told to the caller", () => {
   assert.equal(builder.append({ ...one, timestamp: -Number.MAX_SAFE_INTEGER }), true);
   assert.equal(builder.append({ ...one, timestamp: Number.MAX_SAFE_INTEGER }), false);
   assert.equal(builder.count, 1);
+});
+
+test("told to go on, reading goes on behind a batch that can't be read, and says from where on it couldn't", () => {
+  const first = batchOf([one, one], { baseOffset: 0n });
+  const flipped = batchOf([one, one], { baseOffset: 2n });
+  flipped[flipped.length - 1] = 0xff;
+  const spoiled = batchOf([one, one, one], { baseOffset: 4n });
+  spoiled[spoiled.length - 3] = 0x7f; // the last record's value claims to be longer than it is
+  const last = batchOf([one], { baseOffset: 7n });
+  const poisons: PoisonBatch[] = [];
+  const bytes = Buffer.concat([first, flipped, recrc(spoiled), last]);
+  assert.deepEqual(offsets(readRecords(fetched(bytes), (poison) => poisons.push(poison))), [0n, 1n, 4n, 5n, 7n]);
+  assert.deepEqual(
+    poisons.map(({ baseOffset, lastOffset, unreadFrom }) => [baseOffset, lastOffset, unreadFrom]),
+    [
+      [2n, 3n, 2n],
+      [4n, 6n, 6n],
+    ],
+  );
+  assert.ok(poisons[0]?.bytes.equals(flipped));
+});
+
+test("an unreadable marker ends reading whatever was told: what follows it could be aborted or not", () => {
+  const broken = marker("abort", 1n, 0n);
+  broken[broken.length - 1] = 0xff;
+  assert.throws(() => [...readRecords(fetched(broken), () => {})], { code: "BATCH_CORRUPT" });
 });
