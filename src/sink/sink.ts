@@ -1,0 +1,145 @@
+/**
+ * A sink writes topics to collections of a database, in batches, in parallel, in the order of each key.
+ *
+ * Guarantee: at least once, made effectively once by document ids that come from each record's origin. A record's offset
+ * is committed after its document is acknowledged, or its dead letter; a crash repeats records and loses none, and the
+ * repeated ones find their documents there. What the database itself promises stands at its `Target`.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { DeadLetters } from "../dead-letter/dead-letter.ts";
+import { isRetryable, messageOf, SpillwayError } from "../errors.ts";
+import type { Generation } from "../kafka/generation.ts";
+import type { FetchedPartition } from "../kafka/source.ts";
+import type { Position } from "../kafka/topic-partition.ts";
+import { backoffMs, pause } from "../runtime/backoff.ts";
+import { withDeadline } from "../runtime/deadline.ts";
+import { every } from "../runtime/every.ts";
+import { writeBatch } from "./batch-writer.ts";
+import { LaneChoice, Lanes } from "./lanes.ts";
+import type { SinkOptions } from "./options.ts";
+import { Outage } from "./outage.ts";
+import { type InFlightRecord, Progress } from "./progress.ts";
+import { reportProgress, type SinkStats } from "./stats.ts";
+import type { Target } from "./target.ts";
+
+/** What a sink works with. It closes none of it. */
+export interface SinkParts {
+  /** A `GroupMember`: the sink ends when its generations do. */
+  readonly member: { generations(): AsyncIterable<Generation> };
+  /** Begins at the positions; ends when the signal is aborted, and is pulled only while there is room in flight. */
+  readonly openSource: (positions: readonly Position[], signal: AbortSignal) => AsyncIterable<FetchedPartition>;
+  readonly target: Target;
+  readonly deadLetters: Pick<DeadLetters, "send" | "topicFor">;
+  /** The member's own; ends the wait for the database before the first generation. */
+  readonly signal: AbortSignal;
+  readonly stats: SinkStats;
+  readonly log: Logger;
+}
+
+/**
+ * Runs until the member's generations end; what was read by then is written and committed, as far as it goes within the
+ * drain deadline.
+ * @throws SpillwayError DATABASE_REFUSED, and what the member, the source and the dead letters throw
+ */
+export async function runSink(parts: SinkParts, options: SinkOptions): Promise<void> {
+  const { member, stats, log } = parts;
+  using _report = reportProgress(stats, options.reportIntervalMs, log);
+  const outages = {
+    target: new Outage("the database", log, stats),
+    deadLetters: new Outage("the dead-letter topic", log),
+  };
+  await untilAvailable(parts, options, outages.target);
+  if (parts.signal.aborted) return;
+  for await (const generation of member.generations()) {
+    await sinkGeneration(generation, { ...parts, outages }, options).catch((error: unknown) => {
+      if (!isOver(error, generation)) throw error;
+      log.warn({ error: messageOf(error) }, "generation ended early: what it had not committed will be read again");
+    });
+  }
+  log.info({ ...stats }, "sink stopped");
+}
+
+interface GenerationParts extends SinkParts {
+  readonly outages: { readonly target: Outage; readonly deadLetters: Outage };
+}
+
+/**
+ * fetch → records → lanes by key → bufferTime / bufferCount → decode → bulk write → outcome per operation → commit
+ * frontier → commit, until the generation is over; then drain, and commit what was drained.
+ */
+async function sinkGeneration(generation: Generation, parts: GenerationParts, options: SinkOptions): Promise<void> {
+  const { stats, log } = parts;
+  const positions = await generation.positions();
+  const progress = new Progress(positions, options, stats);
+  const abandon = new AbortController();
+  const failed = new AbortController();
+  const stop = AbortSignal.any([generation.signal, failed.signal]);
+
+  const collections = new Map(options.routes.map(({ topic, collection }) => [topic, collection]));
+  const writing = { ...parts, ...options, collections, progress, abandoned: abandon.signal };
+  const lanes = new Lanes<InFlightRecord>({ ...options, write: (batch) => writeBatch(batch, writing) });
+  lanes.finished.catch((error: unknown) => abandon.signal.aborted || failed.abort(error));
+
+  const commit = async () => {
+    const reached = progress.uncommitted();
+    if (reached.length === 0) return;
+    await generation.commit(reached);
+    progress.committed(reached);
+  };
+  const unlessPassing = (error: unknown) => {
+    if (!isRetryable(error)) failed.abort(error);
+    else log.warn({ error: messageOf(error) }, "commit failed: what it covered will be committed later or read again");
+  };
+  const committing = every(options.commitIntervalMs, commit, unlessPassing);
+
+  try {
+    const laneOf = new LaneChoice(options);
+    for await (const fetched of parts.openSource(positions, stop)) {
+      laneOf.nextFetch();
+      for (const records of progress.read(fetched)) {
+        for (const record of records) lanes.push(laneOf.key(record.keyHash), record);
+        await progress.room(stop); // demand is bounded here: RxJS knows no backpressure
+      }
+      await nextTurn(); // a full queue would keep the event loop from its sockets
+    }
+  } catch (error) {
+    if (!stop.aborted) failed.abort(error);
+  }
+
+  lanes.complete(); // flushes: to unsubscribe would drop what is buffered
+  // Whoever is fenced need not wait: others read these records by now.
+  const deadlineMs = isFenced(failed.signal.reason) ? 0 : options.drainDeadlineMs;
+  // A write that fails for good has been noticed above, and one that takes too long is abandoned next.
+  await withDeadline(lanes.finished, deadlineMs, "Draining").catch(() => {});
+  abandon.abort(new SpillwayError("TIMEOUT", "What isn't written by now is left to be read again"));
+  if (progress.recordsInFlight > 0) {
+    log.warn({ records: progress.recordsInFlight }, "not everything was written: it will be read again");
+  }
+  await committing.stop();
+  if (!isFenced(failed.signal.reason)) await commit().catch(unlessPassing);
+  failed.signal.throwIfAborted();
+}
+
+/** The generation has ended at the coordinator, or for all we can know it has: no failure of the sink. */
+function isOver(error: unknown, { signal }: Generation): boolean {
+  return isFenced(error) || (signal.aborted && isRetryable(error));
+}
+
+function isFenced(error: unknown): boolean {
+  return error instanceof SpillwayError && error.code === "FENCED";
+}
+
+/** Waits for the database before the sink joins its group: as long as it is away, others may be better off. */
+async function untilAvailable({ target, signal }: SinkParts, options: SinkOptions, outage: Outage): Promise<void> {
+  for (let failures = 1; !signal.aborted; failures++) {
+    const startedAt = performance.now();
+    const answer = await target.check();
+    if (answer.kind === "available") {
+      outage.succeeded(startedAt);
+      return;
+    }
+    outage.failed(startedAt, answer.message);
+    await pause(backoffMs(failures, options.retryBackoff), signal).catch(() => {});
+  }
+}

@@ -1,0 +1,53 @@
+import type { Logger } from "pino";
+
+/** What a sink has done since it began. The sink counts, others read. */
+export interface SinkStats {
+  recordsRead: number;
+  recordsWritten: number;
+  /** Replays: their documents were there already. */
+  recordsAlreadyWritten: number;
+  recordsDeadLettered: number;
+  /** Bulk writes tried, and those of them that were tried again because of an outage. */
+  batches: number;
+  retries: number;
+  /** Read and neither written nor in the dead-letter topic yet. */
+  recordsInFlight: number;
+  bytesInFlight: number;
+  /** When the outage of the database that goes on began, in milliseconds since the epoch. */
+  awaySince: number | undefined;
+  readonly startedAt: number;
+}
+
+export function newSinkStats(): SinkStats {
+  return {
+    recordsRead: 0,
+    recordsWritten: 0,
+    recordsAlreadyWritten: 0,
+    recordsDeadLettered: 0,
+    batches: 0,
+    retries: 0,
+    recordsInFlight: 0,
+    bytesInFlight: 0,
+    awaySince: undefined,
+    startedAt: Date.now(),
+  };
+}
+
+/** Logs the progress every `intervalMs` in which there was any, until it is disposed. */
+export function reportProgress(stats: SinkStats, intervalMs: number, log: Logger): Disposable {
+  let lastRead = stats.recordsRead;
+  let lastDone = done(stats);
+  const timer = setInterval(() => {
+    const { recordsRead } = stats;
+    const nowDone = done(stats);
+    if (recordsRead === lastRead && nowDone === lastDone) return;
+    log.info({ ...stats, recordsPerSecond: Math.round(((nowDone - lastDone) * 1_000) / intervalMs) }, "sink progress");
+    lastRead = recordsRead;
+    lastDone = nowDone;
+  }, intervalMs);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+function done({ recordsWritten, recordsAlreadyWritten, recordsDeadLettered }: SinkStats): number {
+  return recordsWritten + recordsAlreadyWritten + recordsDeadLettered;
+}

@@ -1,0 +1,183 @@
+/**
+ * What MongoDB's error codes mean for a sink, as tables: the decision for each code stands here and nowhere else. Numbers
+ * and names: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+ */
+
+import {
+  MongoAPIError,
+  MongoClientClosedError,
+  MongoError,
+  MongoNotConnectedError,
+  MongoServerError,
+  MongoTopologyClosedError,
+} from "mongodb";
+import { messageOf, SpillwayError } from "../../errors.ts";
+
+/**
+ * - `data`: the document is at fault; it goes to the dead-letter topic.
+ * - `transient`: the server is at fault, or away; the same write may succeed later.
+ * - `refused`: with these settings nothing can be written; the sink ends and says why.
+ */
+export type ErrorClass = "data" | "transient" | "refused";
+
+/** As an error of one document. Not in the table, a code means `data`: the server singled the document out. */
+const DOCUMENT_ERRORS: ReadonlyMap<number, ErrorClass> = new Map([
+  [2, "data"], // BadValue
+  [14, "data"], // TypeMismatch
+  [15, "data"], // Overflow: nested too deep
+  [16, "data"], // InvalidLength
+  [22, "data"], // InvalidBSON
+  [28, "data"], // PathNotViable
+  [52, "data"], // DollarPrefixedFieldName
+  [53, "data"], // InvalidIdField
+  [55, "data"], // InvalidDBRef
+  [56, "data"], // EmptyFieldName
+  [57, "data"], // DottedFieldName
+  [61, "data"], // ShardKeyNotFound
+  [116, "data"], // DocTooLargeForCapped
+  [121, "data"], // DocumentValidationFailure
+  [171, "data"], // CannotIndexParallelArrays
+  [378, "data"], // NonConformantBSON
+  [10334, "data"], // BSONObjectTooLarge
+  [11000, "data"], // DuplicateKey, unless it is that of _id
+  [11001, "data"], // the same, of old servers
+  [12582, "data"], // the same, by mongos
+  [17280, "data"], // KeyTooLong
+]);
+
+/** As an error of a whole command. Not in the table, a code means `transient`: nothing is lost by trying again. */
+const COMMAND_ERRORS: ReadonlyMap<number, ErrorClass> = new Map([
+  [15, "data"], // Overflow: a document of the batch is nested too deep
+  [22, "data"], // InvalidBSON
+  [378, "data"], // NonConformantBSON
+  [10334, "data"], // BSONObjectTooLarge
+
+  [2, "refused"], // BadValue
+  [9, "refused"], // FailedToParse
+  [11, "refused"], // UserNotFound
+  [13, "refused"], // Unauthorized
+  [14, "refused"], // TypeMismatch
+  [18, "refused"], // AuthenticationFailed
+  [20, "refused"], // IllegalOperation
+  [31, "refused"], // RoleNotFound
+  [33, "refused"], // PrivilegeNotFound
+  [59, "refused"], // CommandNotFound
+  [72, "refused"], // InvalidOptions
+  [73, "refused"], // InvalidNamespace
+  [79, "refused"], // UnknownReplWriteConcern
+  [115, "refused"], // CommandNotSupported
+  [166, "refused"], // CommandNotSupportedOnView
+  [214, "refused"], // AuthenticationRestrictionUnmet
+  [322, "refused"], // APIVersionError
+  [323, "refused"], // APIStrictError
+  [334, "refused"], // MechanismUnavailable
+  [8000, "refused"], // AtlasError: credentials or a quota
+]);
+
+/** Whatever they are an error of. */
+const TRANSIENT: ReadonlySet<number> = new Set([
+  6, // HostUnreachable
+  7, // HostNotFound
+  24, // LockTimeout
+  46, // LockBusy
+  50, // MaxTimeMSExpired
+  63, // StaleShardVersion
+  64, // WriteConcernTimeout
+  89, // NetworkTimeout
+  91, // ShutdownInProgress
+  100, // UnsatisfiableWriteConcern: as many nodes as that are not up
+  112, // WriteConflict
+  117, // ConflictingOperationInProgress
+  133, // FailedToSatisfyReadPreference
+  134, // ReadConcernMajorityNotAvailableYet
+  146, // ExceededMemoryLimit
+  150, // StaleEpoch
+  189, // PrimarySteppedDown
+  202, // NetworkInterfaceExceededTimeLimit
+  215, // DatabaseDropPending
+  216, // ElectionInProgress
+  249, // StaleDbVersion
+  262, // ExceededTimeLimit
+  317, // ConnectionPoolExpired
+  355, // InterruptedDueToStorageChange
+  365, // TemporarilyUnavailable
+  371, // UserWritesBlocked
+  384, // ConnectionError
+  391, // ReauthenticationRequired
+  402, // ResourceExhausted
+  407, // PooledConnectionAcquisitionExceededTimeLimit
+  433, // AdmissionQueueOverflow
+  449, // RateLimitExceeded
+  462, // IngressRequestRateLimitExceeded
+  9001, // SocketException
+  10058, // LegacyNotPrimary
+  10107, // NotWritablePrimary
+  11600, // InterruptedAtShutdown
+  11601, // Interrupted
+  11602, // InterruptedDueToReplStateChange
+  13388, // StaleConfig
+  13435, // NotPrimaryNoSecondaryOk
+  13436, // NotPrimaryOrSecondary
+  14031, // OutOfDiskSpace
+  16500, // TooManyRequests, by Azure Cosmos DB
+  91331, // RetriableRemoteCommandFailure
+]);
+
+/** The class of an error that the server gave for one document of a batch. */
+export function classOfDocumentError(code: number): ErrorClass {
+  return TRANSIENT.has(code) ? "transient" : (DOCUMENT_ERRORS.get(code) ?? "data");
+}
+
+/** The class of an error of a whole command. Without a code it came not from the server but on the way there. */
+export function classOfCommandError(code: number | undefined): ErrorClass {
+  return (code === undefined ? undefined : COMMAND_ERRORS.get(code)) ?? "transient";
+}
+
+/** The class of whatever the driver threw for a whole command. What it can't judge it throws again: that is a surprise. */
+export function classOf(error: unknown): ErrorClass {
+  if (error instanceof MongoServerError) {
+    return classOfCommandError(typeof error.code === "number" ? error.code : undefined);
+  }
+  if (isClosed(error)) return "transient";
+  if (error instanceof MongoAPIError) return "refused";
+  // Networks, pools, time-outs, the choice of a server, and the names of mongodb+srv, which node:dns looks up.
+  if (error instanceof MongoError || isSystemError(error)) return "transient";
+  throw error;
+}
+
+/** The client was closed by its owner: whoever still writes has been abandoned. */
+function isClosed(error: unknown): boolean {
+  return (
+    error instanceof MongoNotConnectedError ||
+    error instanceof MongoTopologyClosedError ||
+    error instanceof MongoClientClosedError
+  );
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error;
+}
+
+/** What to throw for an error of class `refused`. */
+export function refused(cause: unknown): SpillwayError {
+  return new SpillwayError("DATABASE_REFUSED", `The database refuses to write: ${messageOf(cause)}`, {
+    cause,
+    context: { hint: "Check its URL, credentials, permissions and the names of database and collections" },
+  });
+}
+
+const DUPLICATE_KEY: ReadonlySet<number> = new Set([11000, 11001, 12582]);
+
+export function isDuplicateKey(code: number): boolean {
+  return DUPLICATE_KEY.has(code);
+}
+
+export const ID_INDEX = "_id_";
+
+/**
+ * The index that a duplicate-key message names, if it names one. FerretDB names none, nor does MongoDB for the `_id` of a
+ * clustered collection.
+ */
+export function indexOfDuplicate(message: string): string | undefined {
+  return /\bindex: (?:\S+\.\$)?(\S+)/.exec(message)?.[1];
+}

@@ -1,0 +1,240 @@
+import {
+  BSON,
+  type Collection,
+  type Document,
+  type Filter,
+  MongoAPIError,
+  MongoBulkWriteError,
+  MongoError,
+  type WriteError,
+} from "mongodb";
+import { messageOf } from "../../errors.ts";
+import type { Operation } from "../operations.ts";
+import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
+import { classOf, classOfDocumentError, ID_INDEX, indexOfDuplicate, isDuplicateKey, refused } from "./mongo-errors.ts";
+
+/** A document of this many bytes or more is refused by the driver. */
+const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
+/** Look-ups by `_id` of one batch that are under way at a time. */
+const LOOKUPS = 16;
+
+/**
+ * Inserts a batch once, and finds out what became of each document.
+ *
+ * The driver cuts what is more than one message may hold into several, and throws before anything is sent if a document
+ * can't be sent at all. An answer that was lost leaves all in doubt (`transient`): the next attempt finds on `_id` what
+ * was written.
+ */
+export async function insert(
+  collection: Collection,
+  operations: readonly Operation[],
+  ordered: boolean,
+): Promise<readonly Outcome[]> {
+  if (operations.length === 0) return [];
+  const documents = operations.map(({ document }) => document);
+  try {
+    await collection.insertMany(documents, { ordered });
+    return operations.map(() => WRITTEN);
+  } catch (error) {
+    if (error instanceof MongoBulkWriteError) {
+      const failures = [error.writeErrors].flat();
+      if (failures.length > 0) return await partlyWritten(collection, operations, ordered, error, failures);
+    }
+    if (!(error instanceof MongoError) || error instanceof MongoAPIError) {
+      const unfit = findUnfit(operations);
+      if (unfit.size > 0) return await withoutUnfit(collection, operations, ordered, unfit);
+    }
+    switch (classOf(error)) {
+      case "transient":
+        return operations.map(() => transient(error));
+      case "data":
+        return await inHalves(collection, operations, ordered, error);
+      case "refused":
+        throw refused(error);
+    }
+  }
+}
+
+/** The server names the documents that failed; in an ordered batch it is one, and those behind it were not attempted. */
+async function partlyWritten(
+  collection: Collection,
+  operations: readonly Operation[],
+  ordered: boolean,
+  error: MongoBulkWriteError,
+  failures: readonly WriteError[],
+): Promise<readonly Outcome[]> {
+  const concern = error.result.getWriteConcernError();
+  // Written, but not by as many nodes as asked for: tried again, they are found there.
+  const rest: Outcome = concern === undefined ? WRITTEN : { kind: "transient", message: concern.errmsg ?? "" };
+  const outcomes = operations.map(() => rest);
+  const unclear: WriteError[] = [];
+  for (const failure of failures) {
+    const outcome = outcomeOf(failure);
+    if (outcome === undefined) unclear.push(failure);
+    else outcomes[failure.index] = outcome;
+  }
+  if (unclear.length > 0) await clearUp(collection, operations, unclear, outcomes);
+
+  const [first] = failures;
+  if (!ordered || first === undefined) return outcomes;
+  outcomes.fill(NOT_ATTEMPTED, first.index + 1);
+  if (outcomes[first.index]?.kind === "already-written") {
+    await lookAhead(collection, operations, first.index + 1, unclear.length === 0, outcomes);
+  }
+  return outcomes;
+}
+
+/** Undefined for a duplicate on an index that the server doesn't name. */
+function outcomeOf({ code, errmsg = "" }: WriteError): Outcome | undefined {
+  if (isDuplicateKey(code)) {
+    const index = indexOfDuplicate(errmsg);
+    if (index === undefined) return undefined;
+    return index === ID_INDEX ? ALREADY_WRITTEN : dataError(code, errmsg);
+  }
+  switch (classOfDocumentError(code)) {
+    case "transient":
+      return { kind: "transient", message: errmsg };
+    case "data":
+      return dataError(code, errmsg);
+    case "refused":
+      throw refused(new Error(errmsg));
+  }
+}
+
+/** Reads back whether the document is there: if it isn't, the duplicate is on another index than that of `_id`. */
+async function clearUp(
+  collection: Collection,
+  operations: readonly Operation[],
+  unclear: readonly WriteError[],
+  outcomes: Outcome[],
+): Promise<void> {
+  const ids = unclear.map(({ index }) => (operations[index] as Operation).id);
+  try {
+    const found = await findEach(collection, ids);
+    for (const [i, { index, code, errmsg = "" }] of unclear.entries()) {
+      outcomes[index] = found.has(ids[i] as string) ? ALREADY_WRITTEN : dataError(code, errmsg);
+    }
+  } catch (error) {
+    if (classOf(error) !== "transient") throw refused(error);
+    for (const { index } of unclear) outcomes[index] = transient(error);
+  }
+}
+
+/**
+ * Where one document of an ordered batch was there already, this is a replay, and more will be. Each would end an attempt
+ * of its own, so they are looked up. It only saves attempts: whatever is missed here is found by the next one.
+ *
+ * @param namesIndexes whether the server names the index of a duplicate; those that don't would scan for a set of ids
+ */
+async function lookAhead(
+  collection: Collection,
+  operations: readonly Operation[],
+  from: number,
+  namesIndexes: boolean,
+  outcomes: Outcome[],
+): Promise<void> {
+  const ids = operations.map(({ id }) => id);
+  try {
+    for (let start = from; start < ids.length; ) {
+      const some = ids.slice(start, namesIndexes ? ids.length : start + LOOKUPS);
+      const found = namesIndexes ? await findSet(collection, some) : await findEach(collection, some);
+      if (found.size === 0) return;
+      for (const [i, id] of some.entries()) if (found.has(id)) outcomes[start + i] = ALREADY_WRITTEN;
+      start += some.length;
+    }
+  } catch (error) {
+    if (classOf(error) !== "transient") throw refused(error);
+  }
+}
+
+/** One look-up for each: FerretDB answers only a filter that is exactly an `_id` from its index. */
+async function findEach(collection: Collection, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  const waiting = ids.values();
+  const lookUp = async () => {
+    for (const id of waiting) {
+      if ((await collection.findOne(byId(id), ID_ONLY)) !== null) found.add(id);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(LOOKUPS, ids.length) }, lookUp));
+  return found;
+}
+
+async function findSet(collection: Collection, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = await collection.find(byId({ $in: ids }), ID_ONLY).toArray();
+  return new Set(found.map(({ _id }) => String(_id)));
+}
+
+const ID_ONLY = { projection: { _id: 1 } };
+
+/** The driver's types expect ObjectIds where a collection's type isn't given. */
+function byId(condition: unknown): Filter<Document> {
+  return { _id: condition } as Filter<Document>;
+}
+
+/** Documents that can't be sent, and why: too large, or with names that BSON can't hold. */
+function findUnfit(operations: readonly Operation[]): ReadonlyMap<number, Outcome> {
+  const unfit = new Map<number, Outcome>();
+  for (const [i, { document }] of operations.entries()) {
+    try {
+      const bytes = BSON.calculateObjectSize(document);
+      if (bytes < MAX_DOCUMENT_BYTES) BSON.serialize(document);
+      else
+        unfit.set(i, { kind: "data-error", code: "bson-too-large", message: `the document would have ${bytes} bytes` });
+    } catch (error) {
+      unfit.set(i, { kind: "data-error", code: "bson-invalid", message: messageOf(error) });
+    }
+  }
+  return unfit;
+}
+
+async function withoutUnfit(
+  collection: Collection,
+  operations: readonly Operation[],
+  ordered: boolean,
+  unfit: ReadonlyMap<number, Outcome>,
+): Promise<readonly Outcome[]> {
+  const end = ordered ? Math.min(...unfit.keys()) : operations.length;
+  const fit = await insert(
+    collection,
+    operations.filter((_, i) => i < end && !unfit.has(i)),
+    ordered,
+  );
+  const reached = !ordered || fit.every(isInDatabase);
+  const outcomes = fit.values();
+  return operations.map((_, i) => {
+    const outcome = unfit.get(i);
+    if (i > end || (outcome !== undefined && !reached)) return NOT_ATTEMPTED;
+    return outcome ?? (outcomes.next().value as Outcome);
+  });
+}
+
+/** The server refuses the batch for a document that it doesn't name: halves are tried until it is alone. */
+async function inHalves(
+  collection: Collection,
+  operations: readonly Operation[],
+  ordered: boolean,
+  error: unknown,
+): Promise<readonly Outcome[]> {
+  if (operations.length === 1) {
+    const code = error instanceof MongoError ? error.code : undefined;
+    return [dataError(code ?? "", messageOf(error))];
+  }
+  const middle = operations.length >> 1;
+  const first = await insert(collection, operations.slice(0, middle), ordered);
+  const behind = operations.slice(middle);
+  if (ordered && !first.every(isInDatabase)) return [...first, ...behind.map(() => NOT_ATTEMPTED)];
+  return [...first, ...(await insert(collection, behind, ordered))];
+}
+
+function isInDatabase({ kind }: Outcome): boolean {
+  return kind === "written" || kind === "already-written";
+}
+
+function dataError(code: number | string, message: string): Outcome {
+  return { kind: "data-error", code: `mongodb-${code}`, message };
+}
+
+function transient(error: unknown): Outcome {
+  return { kind: "transient", message: messageOf(error) };
+}

@@ -1,0 +1,252 @@
+import type { Logger } from "pino";
+import type { DeadLetterReason } from "../../../src/dead-letter/dead-letter.ts";
+import type { Generation } from "../../../src/kafka/generation.ts";
+import type { FetchedPartition } from "../../../src/kafka/source.ts";
+import { type Position, partitionKey } from "../../../src/kafka/topic-partition.ts";
+import type { NewRecord } from "../../../src/record-batch/batch-builder.ts";
+import type { Origin } from "../../../src/record-batch/origin.ts";
+import type { KafkaRecord } from "../../../src/record-batch/records.ts";
+import type { Operation } from "../../../src/sink/operations.ts";
+import { SINK_DEFAULTS, type SinkOptions } from "../../../src/sink/options.ts";
+import type { SinkParts } from "../../../src/sink/sink.ts";
+import { newSinkStats } from "../../../src/sink/stats.ts";
+import {
+  ALREADY_WRITTEN,
+  type Availability,
+  NOT_ATTEMPTED,
+  type Outcome,
+  type Target,
+  WRITTEN,
+} from "../../../src/sink/target.ts";
+import { batchOf } from "../../helpers/batches.ts";
+
+export const TOPIC = "orders";
+export const TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAQ";
+
+export interface LogLine {
+  readonly level: "info" | "warn" | "error";
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+/** A logger that keeps its lines. */
+export function keptLog(): { readonly log: Logger; readonly lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const at =
+    (level: LogLine["level"]) =>
+    (fields: LogLine["fields"] | string, message = ""): void => {
+      lines.push(typeof fields === "string" ? { level, fields: {}, message: fields } : { level, fields, message });
+    };
+  const log = { info: at("info"), warn: at("warn"), error: at("error"), debug: () => {}, trace: () => {} };
+  return { log: log as unknown as Logger, lines };
+}
+
+/** A record whose key and sequence number stand in its value too. */
+export function numbered(key: string | null, sequence: number, more: object = {}): NewRecord {
+  return {
+    key: key === null ? null : Buffer.from(key),
+    value: Buffer.from(JSON.stringify({ key, sequence, ...more })),
+    timestamp: 1_700_000_000_000 + sequence,
+  };
+}
+
+/** Partitions as a broker would hold them, fetched in parts of `partRecords`. */
+export class MemoryTopic {
+  readonly topic: string;
+  readonly partitions: readonly (readonly NewRecord[])[];
+  readonly partRecords: number;
+  /** Parts that the sink has asked for. */
+  pulled = 0;
+
+  constructor(partitions: readonly (readonly NewRecord[])[], { topic = TOPIC, partRecords = 500 } = {}) {
+    this.topic = topic;
+    this.partitions = partitions;
+    this.partRecords = partRecords;
+  }
+
+  positions(offsets: ReadonlyMap<string, bigint> = new Map()): Position[] {
+    return this.partitions.map((_, partition) => {
+      const place = { topic: this.topic, topicId: TOPIC_ID, partition };
+      return { ...place, offset: offsets.get(partitionKey(place)) ?? 0n };
+    });
+  }
+
+  /** Round robin over the partitions, up to their ends; then waits for the signal if `endless`. */
+  async *open(positions: readonly Position[], signal: AbortSignal, endless = false): AsyncGenerator<FetchedPartition> {
+    const next = positions.map(({ offset }) => Number(offset));
+    for (let left = true; left && !signal.aborted; ) {
+      left = false;
+      for (const [i, { partition }] of positions.entries()) {
+        const from = next[i] ?? 0;
+        const records = this.partitions[partition]?.slice(from, from + this.partRecords) ?? [];
+        if (records.length === 0) continue;
+        left = true;
+        next[i] = from + records.length;
+        this.pulled++;
+        yield this.fetched(partition, from, records);
+        if (signal.aborted) return;
+      }
+    }
+    if (endless && !signal.aborted) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    }
+  }
+
+  fetched(partition: number, from: number, records: readonly NewRecord[]): FetchedPartition {
+    const end = BigInt(from + records.length);
+    return {
+      topic: this.topic,
+      topicId: TOPIC_ID,
+      partition,
+      fetchOffset: BigInt(from),
+      batches: records.length === 0 ? Buffer.alloc(0) : batchOf(records, { baseOffset: BigInt(from) }),
+      abortedTransactions: [],
+      nextOffset: end,
+      highWatermark: end,
+    };
+  }
+}
+
+export interface MemoryGeneration extends Generation {
+  /** Ends it, as a rebalance or a shutdown would. */
+  end(): void;
+  /** What was committed, by partition. */
+  readonly committed: Map<string, bigint>;
+}
+
+export function memoryGeneration(
+  positions: readonly Position[],
+  commit: (positions: readonly Position[]) => Promise<void> = async () => {},
+): MemoryGeneration {
+  const over = new AbortController();
+  const committed = new Map<string, bigint>();
+  return {
+    id: 1,
+    memberId: "member",
+    assignment: positions,
+    signal: over.signal,
+    positions: async () => positions,
+    async commit(reached) {
+      await commit(reached);
+      for (const position of reached) committed.set(partitionKey(position), position.offset);
+    },
+    end: () => over.abort(new Error("the generation is over")),
+    committed,
+  };
+}
+
+export function memberOf(...generations: readonly Generation[]): SinkParts["member"] {
+  return {
+    async *generations() {
+      yield* generations;
+    },
+  };
+}
+
+/** What a memory target does with an operation that is to be written. Undefined: it writes it. */
+export type Fault = (operation: Operation, collection: string) => Outcome | undefined;
+
+/** A target that keeps documents in the order in which they came to be. */
+export class MemoryTarget implements Target {
+  readonly documents = new Map<string, Operation["document"]>();
+  /** By collection, the ids in the order of their writing. */
+  readonly order: { collection: string; id: string }[] = [];
+  readonly batches: { collection: string; size: number; ordered: boolean }[] = [];
+  writing = 0;
+  mostWriting = 0;
+  fault: Fault = () => undefined;
+  /** Awaited before anything is written. */
+  gate: (operations: readonly Operation[]) => Promise<void> = async () => {};
+  availability: () => Availability = () => ({ kind: "available" });
+
+  async check(): Promise<Availability> {
+    return this.availability();
+  }
+
+  async write(collection: string, operations: readonly Operation[], ordered: boolean): Promise<readonly Outcome[]> {
+    this.writing++;
+    this.mostWriting = Math.max(this.mostWriting, this.writing);
+    this.batches.push({ collection, size: operations.length, ordered });
+    try {
+      await this.gate(operations);
+      let stopped = false;
+      return operations.map((operation) => {
+        if (stopped) return NOT_ATTEMPTED;
+        const outcome = this.#one(collection, operation);
+        stopped = ordered && outcome.kind !== "written" && outcome.kind !== "already-written";
+        return outcome;
+      });
+    } finally {
+      this.writing--;
+    }
+  }
+
+  #one(collection: string, operation: Operation): Outcome {
+    const fault = this.fault(operation, collection);
+    if (fault !== undefined) return fault;
+    if (this.documents.has(operation.id)) return ALREADY_WRITTEN;
+    this.documents.set(operation.id, operation.document);
+    this.order.push({ collection, id: operation.id });
+    return WRITTEN;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+export interface Buried {
+  readonly record: KafkaRecord;
+  readonly origin: Origin;
+  readonly reason: DeadLetterReason;
+}
+
+/** Dead letters that are kept. */
+export class MemoryDeadLetters {
+  readonly buried: Buried[] = [];
+  fault: () => Promise<void> = async () => {};
+
+  topicFor(topic: string): string {
+    return `${topic}.dead-letter`;
+  }
+
+  async send(record: KafkaRecord, origin: Origin, reason: DeadLetterReason): Promise<void> {
+    await this.fault();
+    this.buried.push({ record, origin, reason });
+  }
+}
+
+export function sinkOptions(options: Partial<SinkOptions> = {}): SinkOptions {
+  return {
+    ...SINK_DEFAULTS,
+    routes: [{ topic: TOPIC, collection: TOPIC }],
+    batchTimeoutMs: 5,
+    commitIntervalMs: 5,
+    retryBackoff: { baseMs: 1, maxMs: 5 },
+    ...options,
+  };
+}
+
+export interface MemoryParts extends SinkParts {
+  readonly target: MemoryTarget;
+  readonly deadLetters: MemoryDeadLetters;
+  readonly lines: readonly LogLine[];
+}
+
+/** Everything a sink works with, in memory. */
+export function memoryParts(
+  topic: MemoryTopic,
+  member: SinkParts["member"],
+  parts: Partial<SinkParts> & { readonly target?: MemoryTarget; readonly deadLetters?: MemoryDeadLetters } = {},
+): MemoryParts {
+  const { log, lines } = keptLog();
+  return {
+    member,
+    openSource: (positions, signal) => topic.open(positions, signal),
+    target: new MemoryTarget(),
+    deadLetters: new MemoryDeadLetters(),
+    signal: new AbortController().signal,
+    stats: newSinkStats(),
+    log,
+    ...parts,
+    lines,
+  };
+}

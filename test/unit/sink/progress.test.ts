@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type InFlightRecord, Progress, SLICE_RECORDS } from "../../../src/sink/progress.ts";
+import { newSinkStats } from "../../../src/sink/stats.ts";
+import { MemoryTopic, numbered, TOPIC, TOPIC_ID } from "./memory.ts";
+
+const BOUNDS = { inFlightRecords: 1_000, inFlightBytes: 1e9 };
+
+function topicOf(...counts: number[]): MemoryTopic {
+  return new MemoryTopic(counts.map((count) => Array.from({ length: count }, (_, i) => numbered(`k${i}`, i))));
+}
+
+function offsets(progress: Progress): Map<number, bigint> {
+  return new Map(progress.uncommitted().map(({ partition, offset }) => [partition, offset]));
+}
+
+test("a position passes no record that isn't done, in whatever order they are, and reaches the end when all are", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 700 }), { minLength: 1, maxLength: 3 }), fc.nat(), (counts, seed) => {
+      const topic = topicOf(...counts);
+      const stats = newSinkStats();
+      const progress = new Progress(topic.positions(), BOUNDS, stats);
+      const open: InFlightRecord[] = [];
+      for (const [partition, records] of topic.partitions.entries()) {
+        for (const slice of progress.read(topic.fetched(partition, 0, records))) open.push(...slice);
+      }
+      assert.equal(stats.recordsRead, open.length);
+      for (let step = 0; open.length > 0; step++) {
+        const [record] = open.splice((seed + step * 7919) % open.length, 1);
+        progress.done(record as InFlightRecord);
+        if (step % 50 !== 0) continue;
+        for (const [partition, offset] of offsets(progress)) {
+          const first = open.filter(({ record: r }) => r.partition === partition).map(({ record: r }) => r.offset);
+          assert.ok(first.every((unfinished) => offset <= unfinished));
+        }
+      }
+      const reached = offsets(progress);
+      for (const [partition, count] of counts.entries()) {
+        assert.equal(reached.get(partition) ?? 0n, BigInt(count));
+      }
+      assert.deepEqual([stats.recordsInFlight, stats.bytesInFlight, progress.recordsInFlight], [0, 0, 0]);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("where there are no records, positions still go on: behind a transaction's marker there may be none", () => {
+  const topic = topicOf(0);
+  const progress = new Progress(topic.positions(), BOUNDS, newSinkStats());
+  const empty = { ...topic.fetched(0, 0, []), nextOffset: 17n };
+  assert.deepEqual([...progress.read(empty)].flat(), []);
+  assert.equal(offsets(progress).get(0), 17n);
+});
+
+test("what is committed isn't given again until there is more", () => {
+  const topic = topicOf(2);
+  const progress = new Progress(topic.positions(), BOUNDS, newSinkStats());
+  assert.deepEqual(progress.uncommitted(), []);
+  const records = [...progress.read(topic.fetched(0, 0, topic.partitions[0] ?? []))].flat();
+  for (const record of records) progress.done(record);
+  const reached = progress.uncommitted();
+  assert.deepEqual(reached, [{ topic: TOPIC, topicId: TOPIC_ID, partition: 0, offset: 2n }]);
+  progress.committed(reached);
+  assert.deepEqual(progress.uncommitted(), []);
+});
+
+test("there is room until a bound is reached, and again when enough has left", async () => {
+  const topic = topicOf(2_000);
+  const progress = new Progress(topic.positions(), BOUNDS, newSinkStats());
+  const slices: (readonly InFlightRecord[])[] = [];
+  const reading = progress.read(topic.fetched(0, 0, topic.partitions[0] ?? []));
+  const never = AbortSignal.abort(new Error("full"));
+  for (;;) {
+    const { value } = reading.next();
+    slices.push(value as readonly InFlightRecord[]);
+    if (progress.recordsInFlight >= BOUNDS.inFlightRecords) break;
+    await progress.room(new AbortController().signal);
+  }
+  assert.ok(progress.recordsInFlight < BOUNDS.inFlightRecords + SLICE_RECORDS);
+  await assert.rejects(progress.room(never), /full/);
+  let open = false;
+  const opened = progress.room(new AbortController().signal).then(() => {
+    open = true;
+  });
+  for (const record of slices[3] ?? []) progress.done(record);
+  assert.equal(open, false);
+  await opened;
+});
