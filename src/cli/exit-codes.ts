@@ -1,0 +1,59 @@
+import { type ErrorCode, SpillwayError } from "../errors.ts";
+
+/** The exit codes that no error code stands for. */
+export const EXIT = {
+  ok: 0,
+  unexpected: 1,
+  /** Also an unknown command, flag or argument. */
+  configuration: 2,
+  /** Not stopped within the deadline after the first signal: what was in flight may be done again. */
+  stopTimedOut: 13,
+  /** A second signal, or a demo that was stopped before its end. As a shell reports SIGINT. */
+  interrupted: 130,
+} as const;
+
+/**
+ * What a script can tell from the exit code, by the error that ended the command:
+ *
+ * | code | meaning |
+ * |---|---|
+ * | 0 | done; or stopped by SIGTERM or SIGINT with everything flushed and committed |
+ * | 1 | unexpected: a bug |
+ * | 2 | the configuration or the command line is wrong |
+ * | 3 | no broker could be reached |
+ * | 4 | the database could not be reached |
+ * | 5 | the database refused the writes |
+ * | 6 | a topic is missing, was made anew, or isn't as it must be |
+ * | 7 | a program that is needed is missing, or too old |
+ * | 8 | not logged in, or not allowed |
+ * | 9 | records are unaccounted for |
+ * | 10 | records could not be read: offsets out of range, a corrupt batch |
+ * | 11 | records could not be delivered |
+ * | 12 | a broker answered what it must not, or too late |
+ * | 13 | not stopped in time |
+ * | 130 | ended at once by a second signal; or a demo that was interrupted |
+ */
+const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
+  CONFIG_INVALID: EXIT.configuration,
+  BROKER_UNREACHABLE: 3,
+  DATABASE_UNREACHABLE: 4,
+  DATABASE_REFUSED: 5,
+  TOPIC_MISSING: 6,
+  TOPIC_RECREATED: 6,
+  TOPIC_MISMATCH: 6,
+  PREREQUISITE_MISSING: 7,
+  AUTHENTICATION_FAILED: 8,
+  NOT_AUTHORIZED: 8,
+  RECORDS_UNACCOUNTED: 9,
+  OFFSET_OUT_OF_RANGE: 10,
+  BATCH_CORRUPT: 10,
+  RECORD_TOO_LARGE: 11,
+  DELIVERY_FAILED: 11,
+  FENCED: 11,
+  PROTOCOL: 12,
+  TIMEOUT: 12,
+};
+
+export function exitCodeOf(error: unknown): number {
+  return error instanceof SpillwayError ? OF_ERROR[error.code] : EXIT.unexpected;
+}

@@ -1,0 +1,47 @@
+import { Command } from "commander";
+import type { Config } from "../config/config.ts";
+import { required } from "../config/required.ts";
+import type { RelayOptions } from "../relay/options.ts";
+import { type CliContext, prepare } from "./context.ts";
+import { addFlags } from "./flags.ts";
+import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
+import { untilStopped } from "./stop-signals.ts";
+
+/** What disconnecting and leaving the group may take, on top of the drain. */
+const LEAVING_MS = 10_000;
+
+/** `spillway relay`: hot topic → wide topic, until stopped. */
+export function relayCommand(context: CliContext): Command {
+  const command = addFlags(new Command("relay"), "relay")
+    .description("drain a hot topic with few partitions into one with many, keeping the order of each key")
+    .action(async () => {
+      const { config, log } = await prepare(context, command, "relay");
+      const options = relayOptions(config);
+      const { runRelay } = await import("../relay/relay.ts");
+      await untilStopped({ log, deadlineMs: options.drainDeadlineMs + LEAVING_MS }, (signal) =>
+        runRelay(options, { signal, log }),
+      );
+    });
+  return command;
+}
+
+function relayOptions({ values }: Config): RelayOptions {
+  const source = required(values, "relay.source");
+  return {
+    kafka: kafkaOptions(values),
+    source,
+    target: required(values, "relay.target"),
+    partitions: values["relay.partitions"],
+    // Kafka's own way to say "the brokers' default".
+    replicationFactor: values["relay.replicationFactor"] ?? -1,
+    group: groupOptions(values, values["relay.group"] ?? `spillway-relay-${source}`),
+    provenance: values["relay.provenance"],
+    codec: values["relay.codec"],
+    batchBytes: values["relay.batchBytes"],
+    lingerMs: values["relay.lingerMs"],
+    commitIntervalMs: values["relay.commitIntervalMs"],
+    drainDeadlineMs: values["relay.drainDeadlineMs"],
+    fetch: fetchOptions(values),
+    writer: { inFlightBytes: values["relay.inFlightBytes"], deliveryTimeoutMs: values["relay.deliveryTimeoutMs"] },
+  };
+}

@@ -1,0 +1,32 @@
+import type { Logger } from "pino";
+import type { KafkaOptions } from "../kafka/options.ts";
+
+export interface WantedTopics {
+  readonly kafka: KafkaOptions;
+  /** Topics that must be there. */
+  readonly existing: readonly string[];
+  /** Topics to make unless they are there, with however many partitions. */
+  readonly made: readonly string[];
+  readonly partitions: number;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** @throws SpillwayError TOPIC_MISSING, BROKER_UNREACHABLE, AUTHENTICATION_FAILED, NOT_AUTHORIZED */
+export async function prepareTopics({ kafka, existing, made, partitions, log, signal }: WantedTopics): Promise<void> {
+  const [{ ensureTopic }, { Brokers }, { topicMissing }] = await Promise.all([
+    import("../kafka/admin.ts"),
+    import("../kafka/cluster.ts"),
+    import("../kafka/offsets.ts"),
+  ]);
+  await using brokers = new Brokers(kafka, log);
+  await brokers.connect(signal, log);
+  const found = new Set((await brokers.topics([...existing, ...made])).map(({ topic }) => topic));
+  const missing = existing.find((topic) => !found.has(topic));
+  if (missing !== undefined) throw topicMissing(missing);
+  for (const topic of made) {
+    if (found.has(topic)) continue;
+    await ensureTopic(brokers, { topic, partitions }, signal);
+    log.info({ topic, partitions }, "topic made");
+  }
+}

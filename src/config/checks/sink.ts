@@ -1,0 +1,31 @@
+import { type Check, type CheckedOptions, type Finding, mustBeBelow, mustNotExceed } from "../check.ts";
+
+export const SINK_CHECKS: readonly Check[] = [
+  { commands: ["sink"], kind: "problem", find: routes },
+  { commands: ["sink"], kind: "problem", find: sizes },
+  { commands: ["sink"], kind: "warning", find: connections },
+];
+
+function routes({ command, values, isSet, name }: CheckedOptions): Finding[] {
+  const { "sink.topic": topic, "sink.routes": given = [] } = values;
+  const topics = [...(topic === undefined ? [] : [topic]), ...given.map((route) => route.topic)];
+  const repeated = topics.filter((one, index) => topics.indexOf(one) < index);
+  const hasNone = command === "sink" && !isSet("sink.topic") && !isSet("sink.routes");
+  return [
+    hasNone && "neither sink.topic nor sink.routes is set: say by --topic or --route what to write to the database",
+    isSet("sink.collection") && !isSet("sink.topic") && `${name("sink.collection")} needs the topic, sink.topic`,
+    repeated.length > 0 && `${name("sink.routes")} sends ${repeated.join(", ")} to more than one collection`,
+  ];
+}
+
+function sizes(options: CheckedOptions): Finding[] {
+  return [
+    mustNotExceed(options, "sink.batchRecords", "sink.inFlightRecords"),
+    mustNotExceed(options, "sink.retryBaseMs", "sink.retryMaxMs"),
+    mustBeBelow(options, "sink.drainDeadlineMs", "consumer.rebalanceTimeoutMs"),
+  ];
+}
+
+function connections(options: CheckedOptions): Finding[] {
+  return [mustNotExceed(options, "sink.lanes", "mongo.maxPoolSize")];
+}

@@ -1,0 +1,48 @@
+import type { Option, OptionWithDefault } from "./option.ts";
+import { CONSUMER_OPTIONS } from "./options/consumer.ts";
+import { DEMO_OPTIONS } from "./options/demo.ts";
+import { GENERAL_OPTIONS } from "./options/general.ts";
+import { KAFKA_OPTIONS } from "./options/kafka.ts";
+import { PRODUCE_OPTIONS } from "./options/produce.ts";
+import { RELAY_OPTIONS } from "./options/relay.ts";
+import { SINK_OPTIONS } from "./options/sink.ts";
+
+/** Every option there is, declared once. Flags, variables, YAML keys, help texts and checks all follow from it. */
+export const OPTIONS = {
+  ...GENERAL_OPTIONS,
+  ...KAFKA_OPTIONS,
+  ...CONSUMER_OPTIONS,
+  ...RELAY_OPTIONS,
+  ...SINK_OPTIONS,
+  ...PRODUCE_OPTIONS,
+  ...DEMO_OPTIONS,
+};
+
+export type OptionKey = keyof typeof OPTIONS;
+
+type ValueOf<O> = O extends OptionWithDefault<infer T> ? T : O extends Option<infer T> ? T | undefined : never;
+
+/** What each option is set to. One without a default may be undefined. */
+export type Values = { readonly [K in OptionKey]: ValueOf<(typeof OPTIONS)[K]> };
+
+export const OPTION_KEYS = Object.keys(OPTIONS) as OptionKey[];
+
+/** A row without its type of value, for code that treats all rows alike. */
+export function optionOf(key: OptionKey): Option<unknown> {
+  return OPTIONS[key];
+}
+
+/** Variables that are no options, but ours. */
+export const CONFIG_FILE_VARIABLE = "SPILLWAY_CONFIG";
+const OTHER_VARIABLES = [CONFIG_FILE_VARIABLE, "SPILLWAY_SERVICES_DIR"];
+
+/** The variable that names the file to read a secret from. */
+export function fileVariable(option: Option<unknown>): string | undefined {
+  return option.secret === undefined ? undefined : `${option.env}_FILE`;
+}
+
+/** Every variable that means something. */
+export function knownVariables(): Set<string> {
+  const ofOptions = OPTION_KEYS.map(optionOf).flatMap((option) => [option.env, fileVariable(option) ?? option.env]);
+  return new Set([...OTHER_VARIABLES, ...ofOptions]);
+}
