@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { LiveWatch, percentile } from "../../../src/demo/live-watch.ts";
+
+const place = (offset: number) => ({ topicId: "AAAAAAAAAAAAAAAAAAAAAA", partition: 0, offset: BigInt(offset) });
+const idOf = (offset: number): string => `AAAAAAAAAAAAAAAAAAAAAA-0-${offset}`;
+
+test("the latency runs from the scheduled time to the look that finds the message", async () => {
+  const there = new Set<string>();
+  const watch = new LiveWatch({ lookup: async (id) => there.has(id), pollMs: 5 });
+  watch.start();
+  const scheduledAt = performance.now() - 200;
+  watch.sent("a", scheduledAt)(place(1));
+  await pause(50);
+  assert.equal(watch.undelivered, 1);
+  there.add(idOf(1));
+  await pause(30);
+  await watch.stop();
+  const { messages, undelivered, p50Ms, p99Ms } = watch.summary(0, Number.POSITIVE_INFINITY);
+  assert.deepEqual([messages, undelivered, watch.delivered], [1, 0, 1]);
+  assert.ok(p50Ms >= 250 && p50Ms < 330, `${p50Ms} ms`);
+  assert.equal(p99Ms, p50Ms);
+});
+
+test("undelivered messages count with their age, acknowledged or not, each in its time", async () => {
+  const watch = new LiveWatch({ lookup: async () => false, pollMs: 5 });
+  watch.start();
+  const now = performance.now();
+  watch.sent("a", now - 5_000)(place(1));
+  watch.sent("b", now - 3_000);
+  watch.sent("a", now - 1_000)(place(2));
+  await pause(20);
+  await watch.stop();
+  const { messages, undelivered, p50Ms, maxMs } = watch.summary(now - 6_000, now - 1_000);
+  assert.deepEqual([messages, undelivered], [2, 2]);
+  assert.ok(p50Ms >= 3_000 && p50Ms < 3_500 && maxMs >= 5_000 && maxMs < 5_500);
+  assert.equal(watch.summary(now - 1_000, now).messages, 1);
+  assert.ok(Number.isNaN(watch.summary(now, now + 1).p99Ms));
+  assert.deepEqual([watch.isDelivered(now - 5_000), watch.isDelivered(now - 4_000)], [true, false]);
+});
+
+test("of each key one message is looked for at a time, all that are there in one go", async () => {
+  const asked: string[] = [];
+  let open = false;
+  const watch = new LiveWatch({
+    pollMs: 5,
+    lookup: async (id) => {
+      asked.push(id);
+      return open;
+    },
+  });
+  for (let offset = 0; offset < 20; offset++) watch.sent("a", performance.now())(place(offset));
+  watch.start();
+  await pause(30);
+  assert.deepEqual(new Set(asked), new Set([idOf(0)]));
+  open = true;
+  await pause(30);
+  await watch.stop();
+  assert.equal(watch.delivered, 20);
+});
+
+test("a slow look-up isn't asked again before it answered", async () => {
+  let underWay = 0;
+  let most = 0;
+  const watch = new LiveWatch({
+    pollMs: 2,
+    lookup: async () => {
+      most = Math.max(most, ++underWay);
+      await pause(25);
+      underWay--;
+      return false;
+    },
+  });
+  watch.sent("a", performance.now())(place(0));
+  watch.start();
+  await pause(60);
+  await watch.stop();
+  assert.equal(most, 1);
+  assert.equal(underWay, 0);
+});
+
+test("a look-up that fails is thrown by stop", async () => {
+  const watch = new LiveWatch({ lookup: async () => Promise.reject(new Error("the database is away")), pollMs: 2 });
+  watch.sent("a", performance.now())(place(0));
+  watch.start();
+  await pause(20);
+  await assert.rejects(watch.stop(), /the database is away/);
+});
+
+test("percentiles are those of the nearest rank", () => {
+  const hundred = Array.from({ length: 100 }, (_, index) => index + 1);
+  assert.deepEqual([percentile(hundred, 0.5), percentile(hundred, 0.99), percentile(hundred, 1)], [50, 99, 100]);
+  assert.deepEqual([percentile([7], 0.99), percentile([], 0.5)], [7, Number.NaN]);
+});
