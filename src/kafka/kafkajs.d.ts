@@ -17,6 +17,20 @@ declare module "kafkajs/src/cluster/index.js" {
 
   export interface RequestQueue {
     scheduleCheckPendingRequests(): void;
+    /** Sends a request and settles its entry with the answer, the connection's end, or the time-out. */
+    push(request: {
+      readonly entry: {
+        readonly apiKey: number;
+        readonly apiName: string;
+        readonly apiVersion: number;
+        readonly correlationId: number;
+        readonly resolve: (answer: { readonly payload: Buffer }) => void;
+        readonly reject: (error: Error) => void;
+      };
+      readonly expectResponse: true;
+      readonly requestTimeout: number;
+      readonly sendRequest: () => void;
+    }): void;
   }
 
   export interface Connection {
@@ -25,20 +39,12 @@ declare module "kafkajs/src/cluster/index.js" {
     readonly socket?: Socket;
     readonly requestQueue: RequestQueue;
     isConnected(): boolean;
+    isAuthenticated(): boolean;
     connect(): Promise<unknown>;
+    authenticate(): Promise<void>;
     disconnect(): Promise<unknown>;
+    nextCorrelationId(): number;
     rejectRequests(error: Error): void;
-    send<T>(exchange: {
-      readonly request: {
-        readonly apiKey: number;
-        readonly apiVersion: number;
-        readonly apiName: string;
-        encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
-      };
-      readonly response: { decode(payload: Buffer): Promise<T>; parse(decoded: T): Promise<T> };
-      readonly requestTimeout?: number;
-      readonly logResponseError?: boolean;
-    }): Promise<T>;
   }
 
   export interface ConnectionPool {

@@ -33,8 +33,8 @@ export const FETCH_DEFAULTS: FetchOptions = {
   maxWaitMs: 500,
   minBytes: 1,
   partitionBytes: 1024 * 1024,
-  responseBytes: 8 * 1024 * 1024,
-  queuedBytes: 16 * 1024 * 1024,
+  responseBytes: 4 * 1024 * 1024,
+  queuedBytes: 8 * 1024 * 1024,
   isolation: "read_committed",
   outOfRange: "earliest",
 };

@@ -27,8 +27,8 @@ export interface WriterOptions {
 }
 
 export const WRITER_DEFAULTS: WriterOptions = {
-  inFlightBytes: 32 * 1024 * 1024,
-  requestBytes: 4 * 1024 * 1024,
+  inFlightBytes: 16 * 1024 * 1024,
+  requestBytes: 1024 * 1024,
   requestsPerBroker: 5,
   deliveryTimeoutMs: 120_000,
 };

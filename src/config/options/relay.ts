@@ -91,7 +91,7 @@ export const RELAY_OPTIONS = {
     flag: "--in-flight-bytes",
     env: "SPILLWAY_RELAY_IN_FLIGHT_BYTES",
     commands: COMMANDS,
-    default: 32 * 1024 ** 2,
+    default: 16 * 1024 ** 2,
     unit: "bytes",
     description: "how much may be sent and not yet acknowledged",
   }),

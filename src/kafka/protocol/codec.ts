@@ -50,49 +50,57 @@ export class ProtocolReader {
   }
 }
 
-/** Writes a request into a buffer that grows. */
+/** Bytes of at least this length are sent from where they lie instead of being copied. */
+const SHARED_BYTES = 4 * 1024;
+const CHUNK_BYTES = 1024;
+
+/** Writes a request, as chunks to be sent one behind the other. */
 export class ProtocolWriter {
-  #bytes: Buffer;
+  readonly #chunks: Buffer[] = [];
+  #open = Buffer.allocUnsafe(CHUNK_BYTES);
   #end = 0;
 
-  constructor(expectedBytes = 512) {
-    this.#bytes = Buffer.allocUnsafe(expectedBytes);
+  /** All that was written. Nothing can be written any more. */
+  finish(): readonly Buffer[] {
+    this.#closeChunk();
+    return this.#chunks;
   }
 
-  get written(): Buffer {
-    return this.#bytes.subarray(0, this.#end);
+  #closeChunk(): void {
+    if (this.#end > 0) this.#chunks.push(this.#open.subarray(0, this.#end));
+    this.#open = this.#open.subarray(this.#end);
+    this.#end = 0;
   }
 
   /** Makes room for `length` bytes and returns where they go. */
   #grow(length: number): number {
+    if (this.#end + length > this.#open.length) {
+      this.#closeChunk();
+      this.#open = Buffer.allocUnsafe(Math.max(CHUNK_BYTES, length));
+    }
     const at = this.#end;
     this.#end += length;
-    if (this.#end > this.#bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.max(this.#end, this.#bytes.length * 2));
-      this.#bytes.copy(grown, 0, 0, at);
-      this.#bytes = grown;
-    }
     return at;
   }
 
   int8(value: number): void {
     const at = this.#grow(1);
-    this.#bytes.writeInt8(value, at);
+    this.#open.writeInt8(value, at);
   }
 
   int16(value: number): void {
     const at = this.#grow(2);
-    this.#bytes.writeInt16BE(value, at);
+    this.#open.writeInt16BE(value, at);
   }
 
   int32(value: number): void {
     const at = this.#grow(4);
-    this.#bytes.writeInt32BE(value, at);
+    this.#open.writeInt32BE(value, at);
   }
 
   int64(value: bigint): void {
     const at = this.#grow(8);
-    this.#bytes.writeBigInt64BE(value, at);
+    this.#open.writeBigInt64BE(value, at);
   }
 
   unsignedVarint(value: number): void {
@@ -107,12 +115,18 @@ export class ProtocolWriter {
   #byte(value: number): void {
     // The room is made first: that may replace the buffer.
     const at = this.#grow(1);
-    this.#bytes[at] = value;
+    this.#open[at] = value;
   }
 
-  raw(bytes: Uint8Array): void {
-    const at = this.#grow(bytes.length);
-    this.#bytes.set(bytes, at);
+  /** The bytes must stay as they are until the request is sent. */
+  raw(bytes: Buffer): void {
+    if (bytes.length >= SHARED_BYTES) {
+      this.#closeChunk();
+      this.#chunks.push(bytes);
+    } else {
+      const at = this.#grow(bytes.length);
+      this.#open.set(bytes, at);
+    }
   }
 }
 

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
+const KEPT_CHARACTERS = 20_000;
+
+/** The `spillway` command as a process of its own, with nothing from this process's environment but what it must have. */
+export class SpillwayProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  #log = "";
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const { PATH = "", HOME = "" } = process.env;
+    const marker = process.env["SPILLWAY_TEST_RUN"] ?? "";
+    this.#child = spawn(process.execPath, [MAIN, ...args], {
+      env: { PATH, HOME, SPILLWAY_TEST_RUN: marker, ...env },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#log = (this.#log + text).slice(-KEPT_CHARACTERS);
+    });
+    this.#ended = once(this.#child, "close").then(([code, signal]) => ({ code, signal }));
+  }
+
+  /** The end of what it logged. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Peak resident memory in MiB, as the kernel counts it. */
+  peakMiB(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
+    return Number(status.match(/VmHWM:\s+(\d+) kB/)?.[1]) / 1024;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** SIGKILL; resolves when it is gone. */
+  async crash(): Promise<void> {
+    this.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  /** SIGTERM; it must end in order. */
+  async stop(): Promise<void> {
+    this.kill("SIGTERM");
+    const { code } = await this.#ended;
+    assert.equal(code, 0, this.#log);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.crash();
+  }
+}

@@ -1,0 +1,163 @@
+/** The main job as its users run it: the commands as processes, killed, stopped and drowned, judged by the ledger. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MongoClient } from "mongodb";
+import { Ledger } from "../../src/demo/ledger.ts";
+import { MongoStore } from "../../src/demo/mongo-store.ts";
+import { endOffsets } from "../../src/kafka/admin.ts";
+import { Brokers } from "../../src/kafka/cluster.ts";
+import { RecordProducer } from "../../src/kafka/record-producer.ts";
+import { runBackfill } from "../../src/producer/backfill.ts";
+import { BACKFILL_PROFILES, BackfillPlan, backfillKey } from "../../src/producer/backfill-plan.ts";
+import { kafkaOf, makeTopic, testLog, until } from "../helpers/kafka.ts";
+import { SpillwayProcess } from "../helpers/process.ts";
+import { testServices, uniqueName } from "../helpers/services.ts";
+
+const { brokers, mongoUrl, java } = await testServices();
+const kafka = kafkaOf(brokers);
+const DATABASE = uniqueName("main-job");
+const QUICK_SESSION = ["--session-timeout-ms", "6000", "--heartbeat-ms", "500"];
+const never = new AbortController().signal;
+
+interface Names {
+  readonly hot: string;
+  readonly wide: string;
+  readonly collection: string;
+}
+
+async function prepare(name: string): Promise<Names> {
+  const hot = uniqueName(`${name}-hot`);
+  const wide = uniqueName(`${name}-wide`);
+  await makeTopic(kafka, { topic: hot, partitions: 3 });
+  await makeTopic(kafka, { topic: wide, partitions: 24 });
+  return { hot, wide, collection: uniqueName(name) };
+}
+
+function relay({ hot, wide }: Names): SpillwayProcess {
+  return new SpillwayProcess([
+    "relay",
+    "--brokers",
+    brokers.join(),
+    "--source",
+    hot,
+    "--target",
+    wide,
+    ...QUICK_SESSION,
+  ]);
+}
+
+function sink({ wide, collection }: Names): SpillwayProcess {
+  const args = [
+    "sink",
+    "--brokers",
+    brokers.join(),
+    "--topic",
+    wide,
+    "--collection",
+    collection,
+    "--database",
+    DATABASE,
+  ];
+  return new SpillwayProcess([...args, ...QUICK_SESSION], { SPILLWAY_MONGO_URL: mongoUrl });
+}
+
+/** Writes a flood; tells the ledger of each record that is acknowledged. */
+async function flood(topic: string, records: number, ledger?: Ledger, tailMs = 0): Promise<void> {
+  const signal = AbortSignal.timeout(200_000);
+  await using outlet = await RecordProducer.open({ kafka, log: testLog, signal });
+  const rate = { kind: "burst", burst: tailMs === 0 ? records : Math.floor(records / 10), tailMs } as const;
+  const plan = new BackfillPlan({ ...BACKFILL_PROFILES.burst, keys: 1_000, records, rate });
+  const acknowledged = await runBackfill(plan, {
+    topic,
+    outlet,
+    signal,
+    onAcknowledged: ({ key, sequence }, place) => ledger?.acknowledged(key, sequence, place),
+  });
+  assert.equal(acknowledged, records);
+}
+
+async function membersOf(group: string): Promise<string> {
+  const args = ["--bootstrap-server", brokers.join(), "--describe", "--state", "--group", group];
+  return (await java.runTool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", args)).stdout;
+}
+
+test("relay and sink killed and stopped in mid-flow: nothing missing, nothing doubled, no key out of order", async (t) => {
+  const names = await prepare("crash");
+  await using client = new MongoClient(mongoUrl);
+  const documents = client.db(DATABASE).collection(names.collection);
+  await using store = new MongoStore(mongoUrl, names.collection, DATABASE);
+  const sampledKeys = Array.from({ length: 50 }, (_, i) => backfillKey(i));
+  const ledger = new Ledger({ store, sampledKeys, orderLookupsPerSecond: 200 });
+  const watching = ledger.start();
+  watching.catch(() => {});
+
+  const flooding = flood(names.hot, 30_000, ledger, 20_000);
+  flooding.catch(() => {});
+  let relaying = relay(names);
+  let sinking = sink(names);
+  try {
+    const writtenAtLeast = (count: number) =>
+      until(`${count} documents`, async () => (await documents.estimatedDocumentCount()) >= count, 90_000);
+    await writtenAtLeast(2_000);
+    await relaying.crash();
+    relaying = relay(names);
+    await writtenAtLeast(5_000);
+    await sinking.crash();
+    sinking = sink(names);
+    await writtenAtLeast(8_000);
+    await relaying.stop();
+    await sinking.stop();
+    assert.match(await membersOf(`spillway-relay-${names.hot}`), /Empty\s+0/, "the relay has left its group");
+    assert.match(await membersOf(`spillway-sink-${names.wide}`), /Empty\s+0/, "the sink has left its group");
+    relaying = relay(names);
+    sinking = sink(names);
+    await flooding;
+    assert.ok((await ledger.drained(never, 60_000)) !== undefined, `not drained:\n${relaying.log}\n${sinking.log}`);
+    await relaying.stop();
+    await sinking.stop();
+  } finally {
+    await relaying.crash();
+    await sinking.crash();
+  }
+  const { documents: found, missing, duplicates, strangers, misnamed, orderViolations } = await ledger.verdict();
+  t.diagnostic(JSON.stringify({ found, missing, duplicates, strangers, misnamed, orderViolations }));
+  assert.deepEqual([missing, duplicates, strangers, misnamed, orderViolations], [0, 0, 0, 0, 0]);
+  assert.equal(found, 30_000);
+});
+
+test("memory stays flat and under 300 MiB, whether 100,000 or 1,000,000 records wait", async (t) => {
+  const peaks = [];
+  for (const waiting of [100_000, 1_000_000]) {
+    const names = await prepare("memory");
+    await flood(names.hot, waiting);
+    await using connections = new Brokers(kafka, testLog);
+    await using relaying = relay(names);
+    await until(
+      "all relayed",
+      async () => {
+        const ends = await endOffsets(connections, names.wide);
+        return ends.values().reduce((sum, end) => sum + end, 0n) >= BigInt(waiting);
+      },
+      120_000,
+    );
+    const relayPeak = relaying.peakMiB();
+    await relaying.stop();
+    // What waits for the sink is the point, not that it is worked off: a while of full speed is enough.
+    await using client = new MongoClient(mongoUrl);
+    const documents = client.db(DATABASE).collection(names.collection);
+    await using sinking = sink(names);
+    await until("documents", async () => (await documents.estimatedDocumentCount()) >= 90_000, 120_000);
+    peaks.push({ waiting, relay: Math.round(relayPeak), sink: Math.round(sinking.peakMiB()) });
+    await sinking.stop();
+  }
+  t.diagnostic(JSON.stringify(peaks));
+  const [few, many] = peaks;
+  assert.ok(few !== undefined && many !== undefined);
+  for (const part of ["relay", "sink"] as const) {
+    assert.ok(many[part] < 300, `${part}: ${many[part]} MiB`);
+    assert.ok(
+      many[part] < few[part] + 60,
+      `${part}: ${few[part]} MiB with 100,000 waiting, ${many[part]} with 1,000,000`,
+    );
+  }
+});
