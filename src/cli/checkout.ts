@@ -33,6 +33,6 @@ export async function importFromCheckout<T>(path: string): Promise<T> {
 
 /** The services' own errors, as what they mean to whoever wanted to use the services. */
 export function fromCheckout(error: unknown): unknown {
-  const isTheirs = error instanceof Error && ["MissingPrerequisite", "ServiceError"].includes(error.name);
+  const isTheirs = error instanceof Error && ["MissingPrerequisite", "ServiceError", "PortTaken"].includes(error.name);
   return isTheirs ? new SpillwayError("PREREQUISITE_MISSING", error.message, { cause: error }) : error;
 }

@@ -93,14 +93,19 @@ async function play(stage: Stage, { flood, quietMs, services, parts, signal, say
     using _progress = new Progress(
       [
         { name: "produced", total: records, value: () => flood.acknowledged },
-        { name: "relayed", total: records, value: () => Math.max(0, meter.count - live.acknowledged) },
-        { name: "written ≈", total: records, value: () => Math.round(ledger.estimatedShare() * flood.acknowledged) },
+        { name: "relayed", total: records, value: () => meter.count - live.watch.delivered },
+        {
+          name: "written ≈",
+          total: records,
+          value: () => (drainedAt === undefined ? ledger.written.value - live.watch.delivered : records),
+        },
       ],
       parts.output,
     );
     await meter.begin(burst);
     await flood.run(names.hot, stage.floodOutlet, ledger, signal);
     drainedAt = await ledger.drained(signal, PATIENCE_MS);
+    await meter.ask();
   }
   if (drainedAt === undefined) say(`Nothing more has been written for ${PATIENCE_MS / 1000} s.`);
   const floodTo = drainedAt ?? performance.now();
@@ -120,7 +125,7 @@ async function play(stage: Stage, { flood, quietMs, services, parts, signal, say
   say("Stopping the relay and the sink, then looking at every document.");
   await live.watch.stop();
   await stage.stopCommands();
-  const verdict = await judge(stage, parts.output);
+  const verdict = await judge(stage, parts.output, signal);
   return {
     database: services.database,
     produced: flood.acknowledged,
@@ -140,11 +145,12 @@ async function play(stage: Stage, { flood, quietMs, services, parts, signal, say
   };
 }
 
-async function judge({ ledger }: Stage, output: Output): Promise<Verdict> {
+async function judge({ ledger }: Stage, output: Output, signal: AbortSignal): Promise<Verdict> {
   let checked = 0;
   using _progress = new Progress([{ name: "checked", total: ledger.records.count, value: () => checked }], output);
   return await ledger.verdict((count) => {
     checked = count;
+    signal.throwIfAborted();
   });
 }
 

@@ -2,6 +2,7 @@ import { pause } from "../runtime/backoff.ts";
 import { type AcknowledgedPlace, AcknowledgedRecords } from "./acknowledged.ts";
 import { type OrderViolation, OrderWatch } from "./order-watch.ts";
 import { type Stock, type StoredDocument, takeStock } from "./stock.ts";
+import { WrittenEstimate } from "./written-estimate.ts";
 
 /** The documents that a sink writes, as the ledger reads them. */
 export interface DocumentStore {
@@ -32,15 +33,24 @@ export interface Verdict extends Stock {
 export class Ledger {
   readonly records = new AcknowledgedRecords();
   readonly order: OrderWatch;
+  readonly written: WrittenEstimate;
   readonly #store: DocumentStore;
 
   constructor({ store, sampledKeys, orderLookupsPerSecond }: LedgerOptions) {
     this.#store = store;
-    this.order = new OrderWatch({
-      keys: sampledKeys,
-      lookup: (id) => store.has(id),
-      lookupsPerSecond: orderLookupsPerSecond,
-    });
+    const lookup = (id: string): Promise<boolean> => store.has(id);
+    this.order = new OrderWatch({ keys: sampledKeys, lookup, lookupsPerSecond: orderLookupsPerSecond });
+    this.written = new WrittenEstimate(this.records, lookup);
+  }
+
+  /** Begins to watch. Resolves once the watching has stopped. @throws what a look-up threw */
+  async start(): Promise<void> {
+    await Promise.all([this.order.start(), this.written.start()]);
+  }
+
+  /** @throws what a look-up threw */
+  async stop(): Promise<void> {
+    await Promise.all([this.order.stop(), this.written.stop()]);
   }
 
   acknowledged(key: string, sequence: number, place: AcknowledgedPlace): void {
@@ -56,36 +66,37 @@ export class Ledger {
   async drained(signal: AbortSignal, patienceMs: number): Promise<number | undefined> {
     let complete = performance.now();
     let movedAt = complete;
-    let seen = this.order.progress().seen;
-    for (const id of latestOfKeys(this.records)) {
+    let seen = this.written.value;
+    for (const ids of groups(latestOfKeys(this.records), LOOKUPS_AT_ONCE)) {
+      let absent = await this.#absent(ids);
       // What is found at once was there before, and leaves the time as it is.
-      let waited = false;
-      for (; !(await this.#store.has(id)); waited = true) {
+      if (absent.length === 0) continue;
+      while (absent.length > 0) {
         const now = performance.now();
-        if (this.order.progress().seen > seen) {
-          seen = this.order.progress().seen;
+        if (this.written.value > seen) {
+          seen = this.written.value;
           movedAt = now;
         }
         if (now - movedAt > patienceMs) return undefined;
         await pause(DRAINED_POLL_MS, signal);
+        // One look while it isn't there, so as not to hold up what is waited for.
+        const [first = "", ...others] = absent;
+        if (await this.#store.has(first)) absent = await this.#absent(others);
       }
-      signal.throwIfAborted();
-      if (!waited) continue;
       complete = performance.now();
       movedAt = complete;
     }
     return complete;
   }
 
-  /** The share of the records that is written, judged by the sampled keys: good enough to show progress by. */
-  estimatedShare(): number {
-    const { acknowledged, seen } = this.order.progress();
-    return acknowledged === 0 ? 0 : seen / acknowledged;
+  async #absent(ids: readonly string[]): Promise<string[]> {
+    const found = await Promise.all(ids.map((id) => this.#store.has(id)));
+    return ids.filter((_, index) => found[index] !== true);
   }
 
   /** Compares everything with everything; call it when writing has ended. */
   async verdict(onDocument?: (count: number) => void): Promise<Verdict> {
-    await this.order.stop();
+    await this.stop();
     const stock = await takeStock(this.records, this.#store.documents(), onDocument);
     return { ...stock, orderViolations: this.order.violations, firstViolations: this.order.firstViolations };
   }
@@ -94,6 +105,7 @@ export class Ledger {
 /** Enough keys that each of some dozen partitions has one of them. */
 const LATEST_KEYS = 500;
 const LATEST_RECORDS = 10_000;
+const LOOKUPS_AT_ONCE = 8;
 const DRAINED_POLL_MS = 50;
 
 /** The ids of the latest records of the keys that were acknowledged last, in the order of acknowledgement. */
@@ -108,4 +120,8 @@ function latestOfKeys(records: AcknowledgedRecords): string[] {
     ids.push(records.idOf(number));
   }
   return ids.reverse();
+}
+
+function* groups<T>(items: readonly T[], size: number): Generator<readonly T[], void, undefined> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
 }

@@ -6,6 +6,7 @@ import { LiveWatch } from "./live-watch.ts";
 export const LIVE_KEYS = 4;
 const PLAN: LivePlan = { ratePerSecond: 20, keys: LIVE_KEYS, valueBytes: 180, seed: 1 };
 const POLL_MS = 10;
+const SETTLE_TIMEOUT_MS = 30_000;
 
 export interface LiveTrafficOptions {
   readonly topic: string;
@@ -31,6 +32,7 @@ export class LiveTraffic implements AsyncDisposable {
     this.#sending = runLive(PLAN, {
       topic,
       outlet,
+      settleTimeoutMs: SETTLE_TIMEOUT_MS,
       stop: AbortSignal.any([signal, this.#stop.signal]),
       onSent: ({ key, sequence }, scheduledAt) => {
         const found = this.watch.sent(key, scheduledAt);

@@ -25,16 +25,7 @@ export function* visit(
   acknowledged: number,
   random: () => number,
 ): Generator<number, Frontier, boolean> {
-  let present = seen;
-  let absent = acknowledged;
-  for (let step = stride; present + 1 < absent; ) {
-    const isGalloping = absent === acknowledged;
-    const look = isGalloping ? Math.min(present + step, acknowledged - 1) : (present + absent) >> 1;
-    if (yield look) present = look;
-    else absent = look;
-    step *= 2;
-  }
-
+  const present = yield* edge({ seen, stride }, acknowledged);
   let highest = present;
   for (let stretch = FARTHEST_STRETCH; stretch >= 1; stretch /= 2) {
     const look = present + placeIn(stretch, random);
@@ -49,6 +40,22 @@ export function* visit(
     }
   }
   return { seen: highest, stride: Math.max(1, highest - seen) };
+}
+
+/**
+ * Gallops ahead from what was seen, then bisects: returns the highest that is there, if everything before it is, too.
+ * Looks are below `end`.
+ */
+export function* edge({ seen, stride }: Frontier, end: number): Generator<number, number, boolean> {
+  let present = seen;
+  let absent = end;
+  for (let step = stride; present + 1 < absent; ) {
+    const look = absent === end ? Math.min(present + step, end - 1) : (present + absent) >> 1;
+    if (yield look) present = look;
+    else absent = look;
+    step *= 2;
+  }
+  return present;
 }
 
 /** Distances from the edge: the stretch of length n begins at n. */

@@ -60,17 +60,6 @@ export class OrderWatch {
     return this.#lookups;
   }
 
-  /** How many records of the sampled keys are acknowledged, and up to which of them documents were seen. */
-  progress(): { acknowledged: number; seen: number } {
-    let acknowledged = 0;
-    let seen = 0;
-    for (const sample of this.#samples.values()) {
-      acknowledged += sample.acknowledged;
-      seen += sample.frontier.seen + 1;
-    }
-    return { acknowledged, seen };
-  }
-
   /** Tell it of every acknowledged record; it keeps those of its keys. */
   acknowledged(key: string, sequence: number, place: AcknowledgedPlace): void {
     this.#samples.get(key)?.add(sequence, place);

@@ -44,7 +44,7 @@ export class Progress implements Disposable {
     if (this.#multiBar === undefined) this.#output.write(`  ${readings.map(toText).join("; ")}\n`);
     for (const [index, bar] of this.#bars.entries()) {
       const reading = readings[index];
-      if (reading !== undefined) bar.update(Math.min(reading.value, reading.total), payloadOf(reading));
+      if (reading !== undefined) bar.update(reading.value, payloadOf(reading));
     }
   }
 
@@ -67,6 +67,7 @@ export interface Reading {
 /** Turns values and times into a rate. */
 export class Meter {
   readonly gauge: Gauge;
+  #highest = 0;
   readonly #samples: { readonly at: number; readonly value: number }[] = [];
 
   constructor(gauge: Gauge) {
@@ -75,13 +76,15 @@ export class Meter {
 
   read(now: number): Reading {
     const { name, total } = this.gauge;
-    const value = this.gauge.value();
+    // Two counts that are taken a moment apart may differ by less than nothing: progress neither falls nor overshoots.
+    this.#highest = Math.max(this.#highest, Math.min(total, this.gauge.value()));
+    const value = this.#highest;
     this.#samples.push({ at: now, value });
     // One sample from before the window stays, so that there are always two once there were.
     while ((this.#samples[1]?.at ?? now) < now - RATE_WINDOW_MS) this.#samples.shift();
     const { at, value: before } = this.#samples[0] ?? { at: now, value };
     const perSecond = now > at ? Math.max(0, ((value - before) * 1000) / (now - at)) : 0;
-    const left = Math.max(0, total - value);
+    const left = total - value;
     return {
       name,
       value,

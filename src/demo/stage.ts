@@ -24,6 +24,8 @@ import { RelayMeter } from "./relay-meter.ts";
 const SAMPLED_KEYS = 50;
 /** A look-up costs FerretDB most of a millisecond: more would take its time from what is watched. */
 const ORDER_LOOKUPS_PER_SECOND = 120;
+/** Enough to keep the brokers busy; each of the records in it also has a promise in memory. */
+const FLOOD_IN_FLIGHT_BYTES = 4 * 1024 * 1024;
 /** The leaders of a new topic take a moment to know that they are. */
 const OFFSETS_DEADLINE_MS = 30_000;
 const BACKOFF = { baseMs: 20, maxMs: 500 };
@@ -75,8 +77,8 @@ export async function openStage({ services, flood, parts, signal, onFailure }: S
   const live = new Set(liveKeys());
   const sampled = new Set([...live, ...flood.keysToWatch(SAMPLED_KEYS - live.size)]);
   const ledger = new Ledger({ store, sampledKeys: sampled, orderLookupsPerSecond: ORDER_LOOKUPS_PER_SECOND });
-  ledger.order.start().catch(onFailure);
-  opening.defer(() => ledger.order.stop().catch(() => undefined));
+  ledger.start().catch(onFailure);
+  opening.defer(() => ledger.stop().catch(() => undefined));
 
   const count = async (): Promise<number> => sum((await endOffsets(brokers, names.wide)).values());
   const meter = new RelayMeter(() => retry(count, { signal, backoff: BACKOFF, deadlineMs: OFFSETS_DEADLINE_MS }));
@@ -87,7 +89,8 @@ export async function openStage({ services, flood, parts, signal, onFailure }: S
     await measured;
   });
 
-  const floodOutlet = opening.use(await RecordProducer.open({ kafka, log, signal }));
+  const writer = { inFlightBytes: FLOOD_IN_FLIGHT_BYTES };
+  const floodOutlet = opening.use(await RecordProducer.open({ kafka, log, signal, writer }));
   // A connection of its own: other services' messages don't queue behind the flood in its producer either.
   const liveOutlet = opening.use(await RecordProducer.open({ kafka, log, signal }));
   const lookup = (id: string): Promise<boolean> => store.has(id);

@@ -48,8 +48,6 @@ export const BACKFILL_PROFILES = {
   },
 } as const satisfies Record<string, BackfillOptions>;
 
-export type BackfillProfile = keyof typeof BACKFILL_PROFILES;
-
 /** One record of a plan: a function of the plan's seed and the record's index, but for `sequence`, which counts. */
 export interface PlannedRecord {
   readonly index: number;

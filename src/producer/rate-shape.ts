@@ -24,13 +24,14 @@ export function timetable(records: number, shape: RateShape, timeCompression = 1
   if (!(timeCompression > 0)) {
     throw new SpillwayError("CONFIG_INVALID", `the time compression is ${timeCompression}, but must be above 0`);
   }
-  const { durationMs, due } = planned(records, shape);
+  const plan = planned(records, shape);
+  const durationMs = plan.durationMs / timeCompression;
   return {
-    durationMs: durationMs / timeCompression,
+    durationMs,
     due(elapsedMs) {
-      const plannedMs = elapsedMs * timeCompression;
-      if (plannedMs >= durationMs) return records;
-      return plannedMs < 0 ? 0 : Math.min(records, Math.floor(due(plannedMs)));
+      // Not compared in planned time: divided and multiplied again, the end may come out a little before itself.
+      if (elapsedMs >= durationMs) return records;
+      return elapsedMs < 0 ? 0 : Math.min(records, Math.floor(plan.due(elapsedMs * timeCompression)));
     },
   };
 }

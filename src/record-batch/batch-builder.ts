@@ -136,9 +136,10 @@ export class BatchBuilder {
 
   #deltaOf(cursor: RecordCursor, batch: RecordBatch): number {
     const base = Number(batch.logAppendTime ? batch.maxTimestamp : batch.baseTimestamp);
-    if (this.#baseIsExact && Number.isSafeInteger(base) && Number.isSafeInteger(cursor.timestampDelta)) {
-      return base + (batch.logAppendTime ? 0 : cursor.timestampDelta) - this.#base;
-    }
+    const timestamp = base + (batch.logAppendTime ? 0 : cursor.timestampDelta);
+    // The sum of two safe integers need not be one, and would come out rounded.
+    const isExact = Number.isSafeInteger(base) && Number.isSafeInteger(cursor.timestampDelta);
+    if (this.#baseIsExact && isExact && Number.isSafeInteger(timestamp)) return timestamp - this.#base;
     return Number(timestampOf(cursor, batch) - this.#baseTimestamp);
   }
 

@@ -71,10 +71,11 @@ export function* readBatches(
 ): Generator<RecordBatch, void, undefined> {
   const { batches, topic, partition } = fetched;
   const aborted = new AbortedFilter(fetched.abortedTransactions);
+  let behind = 0n;
   for (let start = 0; ; ) {
     const end = wholeBatchEnd(batches, start, topic, partition);
     if (end === undefined) return;
-    const offsets = offsetsOf(batches, start, topic, partition);
+    const offsets = offsetsOf(batches, start, topic, partition, behind);
     try {
       const batch = openBatch(batches.subarray(start, end), { topic, partition, ...offsets }, aborted);
       if (batch !== undefined && batch.lastOffset >= fetched.fetchOffset) yield batch;
@@ -86,6 +87,7 @@ export function* readBatches(
       if ((batches.readInt16BE(start + layout.ATTRIBUTES) & layout.CONTROL_BIT) !== 0) throw poison.error;
       onPoison(poison);
     }
+    behind = offsets.lastOffset + 1n;
     start = end;
   }
 }
@@ -101,7 +103,7 @@ export function offsetAfter(batches: Buffer, topic: string, partition: number): 
   for (let start = 0; ; ) {
     const end = wholeBatchEnd(batches, start, topic, partition);
     if (end === undefined) return next;
-    next = offsetsOf(batches, start, topic, partition).lastOffset + 1n;
+    next = offsetsOf(batches, start, topic, partition, next ?? 0n).lastOffset + 1n;
     start = end;
   }
 }
@@ -119,15 +121,16 @@ function openBatch(
     throw new UnreadableBatch("CRC-32C does not match");
   }
   const isAborted = transactional && aborted.isAborted(producerId, place.lastOffset);
+  const recordCount = bytes.readInt32BE(layout.RECORD_COUNT);
+  if (recordCount < 0) throw new UnreadableBatch(`record count is ${recordCount}`);
   if ((attributes & layout.CONTROL_BIT) !== 0) {
-    if (isAbortMarker(bytes.subarray(layout.RECORDS))) aborted.abortMarker(producerId);
+    // Compaction takes the marker of a transaction that has no records left, and may keep the batch without it.
+    if (recordCount > 0 && isAbortMarker(bytes.subarray(layout.RECORDS))) aborted.abortMarker(producerId);
     return undefined;
   }
   if (isAborted) return undefined;
   const codec = codecOf(attributes & layout.COMPRESSION_MASK);
   if (codec === undefined) throw new UnreadableBatch(`codec number ${attributes & layout.COMPRESSION_MASK} is unknown`);
-  const recordCount = bytes.readInt32BE(layout.RECORD_COUNT);
-  if (recordCount < 0) throw new UnreadableBatch(`record count is ${recordCount}`);
   return {
     ...place,
     bytes,
@@ -159,12 +162,14 @@ function wholeBatchEnd(batches: Buffer, start: number, topic: string, partition:
   return bytes > left ? undefined : start + bytes;
 }
 
-function offsetsOf(batches: Buffer, start: number, topic: string, partition: number) {
+/** The batch at `start` must lie at or behind the offset `behind`. @throws SpillwayError BATCH_CORRUPT */
+function offsetsOf(batches: Buffer, start: number, topic: string, partition: number, behind: bigint) {
   const baseOffset = batches.readBigInt64BE(start + layout.BASE_OFFSET);
   const lastOffset = baseOffset + BigInt(batches.readInt32BE(start + layout.LAST_OFFSET_DELTA));
   // Offsets within a batch are counted as numbers; no log comes near 2^53.
-  if (baseOffset < 0n || lastOffset < baseOffset || lastOffset > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw corruptBatch(`offsets ${baseOffset} to ${lastOffset} are no range`, topic, partition, baseOffset);
+  if (baseOffset < behind || lastOffset < baseOffset || lastOffset > BigInt(Number.MAX_SAFE_INTEGER)) {
+    const reason = `offsets ${baseOffset} to ${lastOffset} are no range at or behind ${behind}`;
+    throw corruptBatch(reason, topic, partition, baseOffset);
   }
   return { baseOffset, lastOffset };
 }
@@ -172,7 +177,7 @@ function offsetsOf(batches: Buffer, start: number, topic: string, partition: num
 /** A control record's key is version (int16) and type (int16); type 0 is an abort marker. @throws UnreadableBatch */
 function isAbortMarker(records: Buffer): boolean {
   const cursor = new RecordCursor();
-  cursor.openBytes(records, 1);
+  cursor.openBytes(records, 1, Number.MAX_SAFE_INTEGER);
   try {
     return cursor.next() && cursor.keyEnd - cursor.keyStart >= 4 && records.readInt16BE(cursor.keyStart + 2) === 0;
   } catch (cause) {

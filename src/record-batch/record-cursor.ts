@@ -3,6 +3,12 @@ import { isOriginKey, ORIGIN_BYTES } from "./origin.ts";
 import { readVarint, readVarlong, type VarintEnd } from "./varint.ts";
 
 /**
+ * The most headers of one record. Each becomes an object of some 170 bytes, though it may take but two in its batch, and
+ * a batch of a few thousand bytes could decompress to millions of them.
+ */
+const MAX_HEADERS = 4_096;
+
+/**
  * Walks the records of a batch without making an object for any: after `next()` its fields say where in `bytes` the
  * parts of the current record lie. An end of -1 with a start of -1 is null, which differs from empty.
  *
@@ -33,6 +39,7 @@ export class RecordCursor implements VarintEnd {
 
   #position = 0;
   #left = 0;
+  #lastOffsetDelta = 0;
 
   /** Bytes of the batch's records that are behind the cursor. */
   get position(): number {
@@ -41,13 +48,15 @@ export class RecordCursor implements VarintEnd {
 
   /** Starts with the records of a batch. */
   open(batch: RecordBatch): void {
-    this.openBytes(batch.records, batch.recordCount);
+    this.openBytes(batch.records, batch.recordCount, Number(batch.lastOffset - batch.baseOffset));
   }
 
-  openBytes(bytes: Buffer, count: number): void {
+  openBytes(bytes: Buffer, count: number, lastOffsetDelta: number): void {
     this.bytes = bytes;
+    this.offsetDelta = -1;
     this.#position = 0;
     this.#left = count;
+    this.#lastOffsetDelta = lastOffsetDelta;
   }
 
   /**
@@ -71,8 +80,11 @@ export class RecordCursor implements VarintEnd {
     this.timestampAt = this.end + 1; // one byte of attributes, all unused
     this.timestampDelta = readVarlong(bytes, this.timestampAt, limit, this);
     if (this.end < 0) throw new RangeError("a record's timestamp is cut");
+    const previous = this.offsetDelta;
     this.offsetDelta = readVarint(bytes, this.end, limit, this);
-    if (this.end < 0 || this.offsetDelta < 0) throw new RangeError("a record's offset is cut or negative");
+    // Whoever commits relies on it: offsets rise, and none lies behind its batch.
+    if (this.end < 0 || this.offsetDelta <= previous || this.offsetDelta > this.#lastOffsetDelta)
+      throw new RangeError("a record's offset is cut, out of order or outside of its batch");
 
     this.keyField = this.end;
     const keyLength = readVarint(bytes, this.end, limit, this);
@@ -91,6 +103,7 @@ export class RecordCursor implements VarintEnd {
     this.headerCountField = this.end;
     this.headerCount = readVarint(bytes, this.end, limit, this);
     if (this.end < 0 || this.headerCount < 0) throw new RangeError("a record's headers are cut");
+    if (this.headerCount > MAX_HEADERS) throw new RangeError(`a record has ${this.headerCount} headers`);
     this.headersStart = this.end;
     this.originAt = -1;
     if (this.headerCount > 0) this.#walkHeaders(limit);

@@ -27,7 +27,7 @@ export interface BatchWriterParts {
 
 /**
  * Writes a batch until every record of it is in the database or in the dead-letter topic, and only then calls it done.
- * Outages are waited for, without an end: shutdown puts one by `abandoned`.
+ * Outages are waited for without a limit; `abandoned` ends the wait.
  *
  * @throws SpillwayError DATABASE_REFUSED, and what the dead-letter topic refuses for good; the reason of `abandoned`
  */

@@ -41,26 +41,16 @@ function batchesWritten<T>(
   records: Observable<T>,
   { batchRecords, batchTimeoutMs, write }: LanesOptions<T>,
 ): Observable<void> {
-  const cut: T[][] = [];
+  const waiting: T[] = [];
   return records.pipe(
     bufferTime(batchTimeoutMs, null, batchRecords),
     filter((batch) => batch.length > 0),
-    // The queue of concatMap holds turns, not batches: a turn takes all that was cut while the write before it went on.
-    map((batch) => void cut.push(batch)),
-    concatMap(() => (cut.length === 0 ? EMPTY : write(joined(cut, batchRecords)))),
+    map((batch) => {
+      for (const record of batch) waiting.push(record);
+    }),
+    // What was cut while a write went on is joined to full batches again: its queue holds turns, not batches.
+    concatMap(() => (waiting.length === 0 ? EMPTY : write(waiting.splice(0, batchRecords)))),
   );
-}
-
-/** Takes batches off the front, whole, until another one would make more than `atMost` records. */
-function joined<T>(cut: T[][], atMost: number): readonly T[] {
-  let count = 0;
-  let batches = 0;
-  for (const { length } of cut) {
-    if (batches > 0 && count + length > atMost) break;
-    count += length;
-    batches++;
-  }
-  return cut.splice(0, batches).flat();
 }
 
 /** Chooses lanes for records as they come in. */

@@ -12,6 +12,8 @@ export interface Operation {
   readonly kind: "operation";
   readonly id: string;
   readonly document: Readonly<Record<string, unknown>>;
+  /** Of the record's key and value: a measure of the document's size. */
+  readonly bytes: number;
 }
 
 /** The record can't be a document: a dead letter. */
@@ -54,7 +56,7 @@ export function toOperation(record: KafkaRecord, origin: Origin, shape: Document
   const id = documentId(origin);
   // The object was made by the decoder just now, for this document. Servers put _id first wherever it stands.
   value["_id"] = id;
-  return { kind: "operation", id, document: value };
+  return { kind: "operation", id, document: value, bytes: bytesOf(record) };
 }
 
 function inEnvelope(record: KafkaRecord, origin: Origin): Operation | Rejected {
@@ -69,7 +71,7 @@ function inEnvelope(record: KafkaRecord, origin: Origin): Operation | Rejected {
     topic: record.topic,
     origin: { topicId: origin.topicId, partition: origin.partition, offset: origin.offset },
   };
-  return { kind: "operation", id, document };
+  return { kind: "operation", id, document, bytes: bytesOf(record) };
 }
 
 const NO_VALUE = { kind: "value", value: null } as const;
@@ -84,6 +86,10 @@ function keyOf(key: Buffer | null): string | Buffer | null {
 function timeOf(timestamp: bigint): Date | bigint | null {
   if (timestamp === -1n) return null;
   return timestamp > MAX_DATE_MS || timestamp < -MAX_DATE_MS ? timestamp : new Date(Number(timestamp));
+}
+
+function bytesOf({ key, value }: KafkaRecord): number {
+  return (key?.length ?? 0) + (value?.length ?? 0);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

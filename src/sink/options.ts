@@ -33,16 +33,17 @@ export interface SinkOptions {
 
 /**
  * Reasons for the defaults:
- * - 32 lanes are far more than a member usually has partitions, and fewer than a driver's pool has connections; at a
- *   write of 100 ms they carry 160,000 records/s in full batches.
- * - 500 records fill a bulk write so far that its fixed cost doesn't count any more.
+ * - 16 lanes are more than a member usually has partitions, and at a write of 100 ms they carry 80,000 records/s. More
+ *   would share out the same records in flight, so that each writes smaller batches at the same fixed cost.
+ * - 500 records are a batch in which that fixed cost hardly counts any more.
  * - 100 ms bound what batching adds to the latency of a quiet topic. Under a flood lanes fill by number, and what comes
  *   in during a slow write is joined, so a longer wait would gain nothing.
- * - 20,000 records keep all lanes busy with a batch written and another one waiting, and are what a crash repeats at most.
+ * - 20,000 records in flight are a batch being written and another one waiting in each lane, and some more, since lanes
+ *   are never equal. They bound the memory, and what a crash repeats.
  */
 export const SINK_DEFAULTS = {
   document: "value",
-  lanes: 32,
+  lanes: 16,
   batchRecords: 500,
   batchTimeoutMs: 100,
   inFlightRecords: 20_000,

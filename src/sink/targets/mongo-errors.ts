@@ -3,14 +3,7 @@
  * and names: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
  */
 
-import {
-  MongoAPIError,
-  MongoClientClosedError,
-  MongoError,
-  MongoNotConnectedError,
-  MongoServerError,
-  MongoTopologyClosedError,
-} from "mongodb";
+import { MongoAPIError, MongoError, MongoServerError, MongoTopologyClosedError } from "mongodb";
 import { messageOf, SpillwayError } from "../../errors.ts";
 
 /**
@@ -138,24 +131,17 @@ export function classOf(error: unknown): ErrorClass {
   if (error instanceof MongoServerError) {
     return classOfCommandError(typeof error.code === "number" ? error.code : undefined);
   }
-  if (isClosed(error)) return "transient";
+  // What waits while a first connection fails ends like this.
+  if (error instanceof MongoTopologyClosedError) return "transient";
   if (error instanceof MongoAPIError) return "refused";
-  // Networks, pools, time-outs, the choice of a server, and the names of mongodb+srv, which node:dns looks up.
+  // Networks, pools, time-outs, the choice of a server. Some the driver passes on as they come from the system.
   if (error instanceof MongoError || isSystemError(error)) return "transient";
   throw error;
 }
 
-/** The client was closed by its owner: whoever still writes has been abandoned. */
-function isClosed(error: unknown): boolean {
-  return (
-    error instanceof MongoNotConnectedError ||
-    error instanceof MongoTopologyClosedError ||
-    error instanceof MongoClientClosedError
-  );
-}
-
+/** Such as EPIPE of a socket, or ENOTFOUND of the names behind mongodb+srv; Node's own mistakes are called ERR_…. */
 function isSystemError(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error;
+  return error instanceof Error && "code" in error && /^E(?!RR_)/.test(String(error.code));
 }
 
 /** What to throw for an error of class `refused`. */

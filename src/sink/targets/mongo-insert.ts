@@ -1,73 +1,61 @@
-import {
-  BSON,
-  type Collection,
-  type Document,
-  type Filter,
-  MongoAPIError,
-  MongoBulkWriteError,
-  MongoError,
-  type WriteError,
-} from "mongodb";
-import { messageOf } from "../../errors.ts";
+import { BSON, type Collection, type Db, type Document, type Filter, MongoAPIError, MongoError } from "mongodb";
+import { messageOf, SpillwayError } from "../../errors.ts";
 import type { Operation } from "../operations.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
-import { classOf, classOfDocumentError, ID_INDEX, indexOfDuplicate, isDuplicateKey, refused } from "./mongo-errors.ts";
+import { classOf, classOfDocumentError, isDuplicateKey, refused } from "./mongo-errors.ts";
+import { type Failure, type Reply, send } from "./mongo-send.ts";
 
 /** A document of this many bytes or more is refused by the driver. */
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
-/** Look-ups by `_id` of one batch that are under way at a time. */
-const LOOKUPS = 16;
+/** Look-ups by `_id` of one batch that are under way at a time: many lanes may do them at once. */
+const LOOKUPS = 4;
+/** How many ids are looked up before it is judged whether to go on. */
+const LOOK_AHEAD = 16;
 
 /**
  * Inserts a batch once, and finds out what became of each document.
  *
- * The driver cuts what is more than one message may hold into several, and throws before anything is sent if a document
- * can't be sent at all. An answer that was lost leaves all in doubt (`transient`): the next attempt finds on `_id` what
- * was written.
+ * An answer that was lost leaves all in doubt (`transient`): the next attempt finds on `_id` what was written.
  */
 export async function insert(
-  collection: Collection,
+  database: Db,
+  collection: string,
   operations: readonly Operation[],
   ordered: boolean,
 ): Promise<readonly Outcome[]> {
   if (operations.length === 0) return [];
-  const documents = operations.map(({ document }) => document);
+  const attempt = (some: readonly Operation[]) => insert(database, collection, some, ordered);
   try {
-    await collection.insertMany(documents, { ordered });
-    return operations.map(() => WRITTEN);
+    const reply = await send(database, collection, operations, ordered);
+    if (reply.failures.length === 0 && reply.concern === undefined) return operations.map(() => WRITTEN);
+    return await partlyWritten(database.collection(collection), operations, ordered, reply);
   } catch (error) {
-    if (error instanceof MongoBulkWriteError) {
-      const failures = [error.writeErrors].flat();
-      if (failures.length > 0) return await partlyWritten(collection, operations, ordered, error, failures);
-    }
+    if (error instanceof SpillwayError) throw error;
     if (!(error instanceof MongoError) || error instanceof MongoAPIError) {
       const unfit = findUnfit(operations);
-      if (unfit.size > 0) return await withoutUnfit(collection, operations, ordered, unfit);
+      if (unfit.size > 0) return await withoutUnfit(operations, ordered, unfit, attempt);
     }
     switch (classOf(error)) {
       case "transient":
         return operations.map(() => transient(error));
       case "data":
-        return await inHalves(collection, operations, ordered, error);
+        return await inHalves(operations, ordered, error, attempt);
       case "refused":
         throw refused(error);
     }
   }
 }
 
-/** The server names the documents that failed; in an ordered batch it is one, and those behind it were not attempted. */
 async function partlyWritten(
   collection: Collection,
   operations: readonly Operation[],
   ordered: boolean,
-  error: MongoBulkWriteError,
-  failures: readonly WriteError[],
+  { failures, concern }: Reply,
 ): Promise<readonly Outcome[]> {
-  const concern = error.result.getWriteConcernError();
   // Written, but not by as many nodes as asked for: tried again, they are found there.
-  const rest: Outcome = concern === undefined ? WRITTEN : { kind: "transient", message: concern.errmsg ?? "" };
+  const rest: Outcome = concern === undefined ? WRITTEN : { kind: "transient", message: concern };
   const outcomes = operations.map(() => rest);
-  const unclear: WriteError[] = [];
+  const unclear: Failure[] = [];
   for (const failure of failures) {
     const outcome = outcomeOf(failure);
     if (outcome === undefined) unclear.push(failure);
@@ -85,19 +73,18 @@ async function partlyWritten(
 }
 
 /** Undefined for a duplicate on an index that the server doesn't name. */
-function outcomeOf({ code, errmsg = "" }: WriteError): Outcome | undefined {
+function outcomeOf({ code, message, onId }: Failure): Outcome | undefined {
   if (isDuplicateKey(code)) {
-    const index = indexOfDuplicate(errmsg);
-    if (index === undefined) return undefined;
-    return index === ID_INDEX ? ALREADY_WRITTEN : dataError(code, errmsg);
+    if (onId === undefined) return undefined;
+    return onId ? ALREADY_WRITTEN : dataError(code, message);
   }
   switch (classOfDocumentError(code)) {
     case "transient":
-      return { kind: "transient", message: errmsg };
+      return { kind: "transient", message };
     case "data":
-      return dataError(code, errmsg);
+      return dataError(code, message);
     case "refused":
-      throw refused(new Error(errmsg));
+      throw refused(new Error(message));
   }
 }
 
@@ -105,14 +92,14 @@ function outcomeOf({ code, errmsg = "" }: WriteError): Outcome | undefined {
 async function clearUp(
   collection: Collection,
   operations: readonly Operation[],
-  unclear: readonly WriteError[],
+  unclear: readonly Failure[],
   outcomes: Outcome[],
 ): Promise<void> {
   const ids = unclear.map(({ index }) => (operations[index] as Operation).id);
   try {
     const found = await findEach(collection, ids);
-    for (const [i, { index, code, errmsg = "" }] of unclear.entries()) {
-      outcomes[index] = found.has(ids[i] as string) ? ALREADY_WRITTEN : dataError(code, errmsg);
+    for (const [i, { index, code, message }] of unclear.entries()) {
+      outcomes[index] = found.has(ids[i] as string) ? ALREADY_WRITTEN : dataError(code, message);
     }
   } catch (error) {
     if (classOf(error) !== "transient") throw refused(error);
@@ -136,7 +123,7 @@ async function lookAhead(
   const ids = operations.map(({ id }) => id);
   try {
     for (let start = from; start < ids.length; ) {
-      const some = ids.slice(start, namesIndexes ? ids.length : start + LOOKUPS);
+      const some = ids.slice(start, namesIndexes ? ids.length : start + LOOK_AHEAD);
       const found = namesIndexes ? await findSet(collection, some) : await findEach(collection, some);
       if (found.size === 0) return;
       for (const [i, id] of some.entries()) if (found.has(id)) outcomes[start + i] = ALREADY_WRITTEN;
@@ -189,17 +176,13 @@ function findUnfit(operations: readonly Operation[]): ReadonlyMap<number, Outcom
 }
 
 async function withoutUnfit(
-  collection: Collection,
   operations: readonly Operation[],
   ordered: boolean,
   unfit: ReadonlyMap<number, Outcome>,
+  attempt: Attempt,
 ): Promise<readonly Outcome[]> {
   const end = ordered ? Math.min(...unfit.keys()) : operations.length;
-  const fit = await insert(
-    collection,
-    operations.filter((_, i) => i < end && !unfit.has(i)),
-    ordered,
-  );
+  const fit = await attempt(operations.filter((_, i) => i < end && !unfit.has(i)));
   const reached = !ordered || fit.every(isInDatabase);
   const outcomes = fit.values();
   return operations.map((_, i) => {
@@ -211,21 +194,24 @@ async function withoutUnfit(
 
 /** The server refuses the batch for a document that it doesn't name: halves are tried until it is alone. */
 async function inHalves(
-  collection: Collection,
   operations: readonly Operation[],
   ordered: boolean,
   error: unknown,
+  attempt: Attempt,
 ): Promise<readonly Outcome[]> {
   if (operations.length === 1) {
     const code = error instanceof MongoError ? error.code : undefined;
     return [dataError(code ?? "", messageOf(error))];
   }
   const middle = operations.length >> 1;
-  const first = await insert(collection, operations.slice(0, middle), ordered);
+  const first = await attempt(operations.slice(0, middle));
   const behind = operations.slice(middle);
   if (ordered && !first.every(isInDatabase)) return [...first, ...behind.map(() => NOT_ATTEMPTED)];
-  return [...first, ...(await insert(collection, behind, ordered))];
+  return [...first, ...(await attempt(behind))];
 }
+
+/** Tries some of a batch, for a start or instead of all. */
+type Attempt = (operations: readonly Operation[]) => Promise<readonly Outcome[]>;
 
 function isInDatabase({ kind }: Outcome): boolean {
   return kind === "written" || kind === "already-written";

@@ -89,7 +89,7 @@ export class MongoTarget implements Target {
   }
 
   async write(collection: string, operations: readonly Operation[], ordered: boolean): Promise<readonly Outcome[]> {
-    return await insert(this.#database.collection(collection), operations, ordered);
+    return await insert(this.#database, collection, operations, ordered);
   }
 
   /** Ends what is under way. */

@@ -45,6 +45,12 @@ test("integers of 64 bits are exact, wherever they stand", () => {
   );
 });
 
+test("no integer of sixteen digits or more is overlooked, wherever it stands", () => {
+  for (let pad = 0; pad < 40; pad++) {
+    assert.deepEqual(decodedValue(`${" ".repeat(pad)}9007199254740993`), 9007199254740993n);
+  }
+});
+
 test("a 64-bit integer goes into BSON as one", () => {
   const bytes = BSON.serialize({ n: decodedValue("9007199254740993") });
   assert.equal(BSON.deserialize(bytes, { useBigInt64: true })["n"], 9007199254740993n);

@@ -27,7 +27,7 @@ test("a right writer: everything is there once and in order", async () => {
   const records = testRecords(3_000, 60);
   const store = new MemoryStore();
   const ledger = ledgerOf(store, records);
-  ledger.order.start();
+  void ledger.start();
   await writeInOrder(records, 40, store.write);
   assert.notEqual(await ledger.drained(never, 1_000), undefined);
   const { missing, duplicates, strangers, misnamed, orderViolations, countWritten } = await ledger.verdict();
@@ -47,7 +47,7 @@ test("two writers for one key: order violations", async () => {
   const records = testRecords(3_000, 10);
   const store = new MemoryStore();
   const ledger = ledgerOf(store, records);
-  ledger.order.start();
+  void ledger.start();
   await writeByTwo(records, 30, store.write);
   const { missing, duplicates, orderViolations, firstViolations } = await ledger.verdict();
   assert.deepEqual([missing, duplicates], [0, 0]);

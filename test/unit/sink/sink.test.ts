@@ -242,9 +242,12 @@ test("what isn't written by the drain deadline is abandoned, not committed, and 
   assert.equal(reached, 500n, "the end of the last slice before the stuck one");
   assert.ok(parts.lines.some(({ level, message }) => level === "warn" && message.includes("read again")));
 
+  const { recordsWritten } = parts.stats;
   released.resolve();
   await until(() => target.writing === 0, "the late write has ended");
+  await new Promise(setImmediate);
   assert.ok(target.documents.has(stuck));
+  assert.equal(parts.stats.recordsWritten, recordsWritten, "a late write is not counted");
   assert.equal(first.committed.get(`${TOPIC}/0`), reached, "a late write is not committed");
 
   const second = checkedGeneration(topic, () => again);
@@ -284,7 +287,7 @@ test("an outage: visible once, no dead letters, no pulling, nothing committed, n
   );
 });
 
-test("an outage doesn't outlast the drain deadline", async () => {
+test("an outage doesn't outlast the drain deadline, and is no failure of the sink", async () => {
   const topic = new MemoryTopic(records(100, 10, 1));
   const generation = memoryGeneration(topic.positions());
   const parts = memoryParts(topic, memberOf(generation), {
@@ -299,6 +302,22 @@ test("an outage doesn't outlast the drain deadline", async () => {
   const { retries } = parts.stats;
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
   assert.equal(parts.stats.retries, retries, "nothing goes on behind the end");
+});
+
+test("what was written before the drain deadline is committed, however long that takes", async () => {
+  const topic = new MemoryTopic(records(2_000, 10, 1));
+  const generation = memoryGeneration(topic.positions(), async () => {
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  });
+  const parts = memoryParts(topic, memberOf(generation), {
+    openSource: (positions, signal) => topic.open(positions, signal, true),
+  });
+  parts.target.fault = ({ document }) => ((document as unknown as Numbered).sequence >= 1_500 ? AWAY : undefined);
+  const running = runSink(parts, sinkOptions({ drainDeadlineMs: 30, commitIntervalMs: 3_600_000 }));
+  await until(() => parts.stats.retries > 0 && parts.stats.recordsWritten === 1_500, "the last part is away");
+  generation.end();
+  await running;
+  assert.equal(generation.committed.get(`${TOPIC}/0`), 1_500n);
 });
 
 test("before the first generation the database is waited for, unless told to stop", async () => {

@@ -1,0 +1,91 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { builtArtifact } from "../../services/artifacts.ts";
+import { lastLines, runCommand } from "../../services/command.ts";
+import { javaProgram, requireJava, requireMaven } from "../../services/prerequisites.ts";
+import type { Reaper } from "../../services/reaper.ts";
+import type { Job, Peer, Variant } from "./peer.ts";
+
+export const STREAMS_VERSION = "4.3.0";
+
+const POM = join(import.meta.dirname, "../java/pom.xml");
+const SOURCE = join(import.meta.dirname, "../java/StreamsRelay.java");
+const COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
+
+const JVM = ["-Xms512m", "-Xmx512m", "-XX:+UseParallelGC"];
+
+/** The program is compiled beforehand: as a source file it would be run by a machine that holds a compiler, too. */
+export async function kafkaStreams(
+  reaper: Reaper,
+  signal: AbortSignal,
+  log: (line: string) => void,
+): Promise<{ readonly peer: Peer; readonly java: string }> {
+  const java = await requireJava(reaper);
+  const run = async (command: string, args: readonly string[]) => {
+    const { code, stdout, stderr } = await runCommand(command, args, { timeoutMs: 10 * 60_000, reaper, signal });
+    if (code !== 0) throw new Error(`${command} failed:\n${lastLines(stdout + stderr, 20)}`);
+  };
+  const classes = await builtArtifact(
+    {
+      name: `kafka-streams-relay-${STREAMS_VERSION}`,
+      inputs: [await readFile(POM, "utf8"), await readFile(SOURCE, "utf8"), java, COPY],
+      async build(directory) {
+        await requireMaven(reaper);
+        log(`Fetching Kafka Streams ${STREAMS_VERSION} with Maven, this once (some 10 s, 92 MB) …`);
+        await run("mvn", ["-B", "-q", "-f", POM, COPY, "-DincludeScope=runtime", `-DoutputDirectory=${directory}`]);
+        const javac = javaProgram().replace(/java$/, "javac");
+        await run(javac, ["-cp", join(directory, "*"), "-d", directory, SOURCE]);
+      },
+    },
+    signal,
+  );
+  const variants = [variant(1, classes), variant(2, classes)];
+  return { peer: { name: "kafka-streams", guarantee: "at-least-once", warmup: "jvm", variants }, java };
+}
+
+function variant(threads: number, classes: string): Variant {
+  const settings = ({ codec }: Pick<Job, "codec">) => ({
+    "num.stream.threads": String(threads),
+    "processing.guarantee": "at_least_once",
+    "producer.compression.type": codec,
+    // The level that Spillway uses; Kafka's own default is 3, which costs Streams more.
+    ...(codec === "zstd" ? { "producer.compression.zstd.level": "1" } : {}),
+    ...TUNING,
+  });
+  return {
+    name: `${threads} thread${threads === 1 ? "" : "s"}`,
+    settings: (job) => ({ ...settings(job), JVM: JVM.join(" ") }),
+    async command(job) {
+      const { brokers, source, target, group, directory } = job;
+      const all = {
+        ...settings(job),
+        "bootstrap.servers": brokers.join(),
+        "application.id": group,
+        "state.dir": join(directory, "state"),
+      };
+      const file = join(directory, "streams.properties");
+      await writeFile(
+        file,
+        Object.entries(all)
+          .map(([name, value]) => `${name}=${value}\n`)
+          .join(""),
+      );
+      const classPath = `${classes}:${join(classes, "*")}`;
+      return { command: javaProgram(), args: [...JVM, "-cp", classPath, "StreamsRelay", file, source, target] };
+    },
+  };
+}
+
+/** Larger batches, fetches and polls than the defaults. */
+const TUNING = {
+  "producer.acks": "all",
+  "producer.batch.size": "131072",
+  "producer.linger.ms": "100",
+  "producer.buffer.memory": "67108864",
+  "consumer.auto.offset.reset": "earliest",
+  "consumer.max.poll.records": "10000",
+  "consumer.max.partition.fetch.bytes": "4194304",
+  "consumer.fetch.max.bytes": "16777216",
+  "buffered.records.per.partition": "20000",
+  "metrics.recording.level": "INFO",
+};

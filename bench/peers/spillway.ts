@@ -1,0 +1,25 @@
+import { join } from "node:path";
+import type { PeerName } from "../result.ts";
+import type { Command, Job, Peer } from "./peer.ts";
+
+const CLI = join(import.meta.dirname, "../../src/cli/main.ts");
+
+/** The command as anybody would run it, with its defaults. */
+export const spillway: Peer = relay("spillway", {}, []);
+
+/** What the header with each record's origin costs. */
+export const spillwayWithoutProvenance: Peer = relay("spillway-no-provenance", { provenance: "off" }, [
+  "--no-provenance",
+]);
+
+function relay(name: PeerName, settings: Readonly<Record<string, string>>, flags: readonly string[]): Peer {
+  const command = ({ brokers, source, target, targetPartitions, group }: Job): Command => ({
+    command: process.execPath,
+    args: [
+      ...[CLI, "relay", "--brokers", brokers.join(), "--source", source, "--target", target],
+      ...["--partitions", String(targetPartitions), "--group", group, ...flags],
+    ],
+  });
+  const variant = { name: "defaults", settings: () => ({ ...settings, "everything else": "default" }), command };
+  return { name, guarantee: "at-least-once", warmup: "native", variants: [variant] };
+}

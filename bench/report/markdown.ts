@@ -1,0 +1,178 @@
+import { BENCH_CODECS, type BenchCodec, type BenchResult, type PeerName, type Row } from "../result.ts";
+import { cells, roundCells, thousands } from "../table.ts";
+
+export interface ReportParts {
+  readonly result: BenchResult;
+  /** File of the chart, as seen from the page. */
+  readonly chart: string;
+  /** What was learned, written by hand: the end of the page. */
+  readonly notes: string;
+}
+
+/** The page with the figures of one run of the benchmark. */
+export function page({ result, chart, notes }: ReportParts): string {
+  const { rows, rounds } = result;
+  return `${[
+    "# Benchmarks",
+    "",
+    "<!-- Written by `node bench/report.ts FILE` from the result of `npm run bench:relay -- --json FILE`; the words at the end are those of bench/notes.md. -->",
+    "",
+    "## The relay",
+    "",
+    ...introduction(result),
+    "",
+    `![Bars of records per second and of CPU per record, for each relay and codec](${chart})`,
+    "",
+    ...table(
+      [
+        "codec",
+        "relay",
+        "guarantee",
+        "records/s",
+        "MB/s",
+        "CPU µs/record",
+        "peak RSS MiB",
+        "× kafka-streams",
+        "% of byte-copy",
+      ],
+      rows.map((row) => [...cells(row), ratio(row, rows, "kafka-streams"), share(row, rows)]),
+      3,
+    ),
+    "",
+    "Records and MB/s: what an application sees, keys and values, whatever they are compressed to. CPU: the relay's own process. `byte-copy` is the limit and no relay: it sends whole batches on without a look at their records, so keys don't stay together.",
+    "",
+    "### How it compares",
+    "",
+    ...comparisons(rows),
+    "",
+    "### How it was measured",
+    "",
+    ...method(result),
+    "",
+    "### The peers' settings",
+    "",
+    ...peerSettings(result),
+    "",
+    "### Every round",
+    "",
+    "Settings that did worse in the first round were not run again. Batches as they are stored in the target. `broker` and `others` are busy cores; others are the kernel, the benchmark itself and whatever else ran.",
+    "",
+    ...table(
+      [
+        "codec",
+        "round",
+        "relay",
+        "settings",
+        "records/s",
+        "CPU µs/record",
+        "peak RSS MiB",
+        "KiB/batch",
+        "broker",
+        "others",
+      ],
+      rounds.map(roundCells),
+      4,
+    ),
+    "",
+    notes.trim(),
+  ].join("\n")}\n`;
+}
+
+function introduction({ machine, versions, takenAt, settings, sources }: BenchResult): string[] {
+  const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const source = sources.map(
+    ({ codec, recordsPerBatch, batchBytes, compressionRatio }) =>
+      `${codec === "none" ? "not compressed" : codec}: ${recordsPerBatch} records and ${thousands(batchBytes)} bytes a batch${codec === "none" ? "" : `, ${compressionRatio} : 1`}`,
+  );
+  return [
+    `A topic of ${settings.sourcePartitions} partitions is drained into one of ${settings.targetPartitions}. Values: JSON of ${settings.valueBytes} bytes; keys: ${thousands(settings.keys)} different ones of ${settings.keyBytes} bytes. Source batches as a producer makes them that fills its batches (${source.join("; ")}).`,
+    "",
+    `Machine: ${machine.cpu}, ${machine.cores} cores, ${thousands(machine.memoryMiB)} MiB, ${machine.system}; relay and broker share the cores. One broker, replication factor 1, acks=all. No database takes part. Versions: ${named.join(", ")}. Taken on ${takenAt.slice(0, 10)}.`,
+  ];
+}
+
+function comparisons(rows: readonly Row[]): string[] {
+  return BENCH_CODECS.flatMap((codec) => {
+    const of = (name: PeerName) => rows.find((row) => row.codec === codec && row.name === name);
+    const ours = of("spillway");
+    if (ours === undefined) return [];
+    const against = (["kafka-streams", "kafkajs"] as const).flatMap((name) => {
+      const peer = of(name);
+      return peer === undefined ? [] : [versus(ours, peer)];
+    });
+    const limit = of("byte-copy");
+    const near = limit === undefined ? [] : [`${percent(ours, limit)} of the limit, ${"`byte-copy`"}`];
+    return [`- ${title(codec)}: ${[...against, ...near].join("; ")}.${whereAPeerWins(codec, rows)}`];
+  });
+}
+
+function versus(ours: Row, peer: Row): string {
+  const faster = (ours.recordsPerSecond / peer.recordsPerSecond).toFixed(1);
+  const cheaper = (peer.cpuMicrosPerRecord / ours.cpuMicrosPerRecord).toFixed(1);
+  return `${faster} × the records per second of \`${peer.name}\` for 1/${cheaper} of its CPU per record`;
+}
+
+const MEASURES = [
+  { what: "records per second", of: (row: Row) => row.recordsPerSecond },
+  { what: "CPU", of: (row: Row) => -row.cpuMicrosPerRecord },
+  { what: "memory", of: (row: Row) => -row.peakRssMiB },
+] as const;
+
+function whereAPeerWins(codec: BenchCodec, rows: readonly Row[]): string {
+  const ours = rows.find((row) => row.codec === codec && row.name === "spillway");
+  const peers = rows.filter((row) => row.codec === codec && (row.name === "kafka-streams" || row.name === "kafkajs"));
+  if (ours === undefined || peers.length === 0) return "";
+  const won = peers.flatMap((peer) =>
+    MEASURES.filter(({ of }) => of(peer) > of(ours)).map(({ what }) => `\`${peer.name}\` wins in ${what}`),
+  );
+  return won.length === 0 ? " No peer wins in speed, CPU or memory." : ` But ${won.join(", ")}.`;
+}
+
+function method({ settings, peers }: BenchResult): string[] {
+  const warmups = [...new Set(peers.map(({ name, warmupSeconds }) => `${name} ${warmupSeconds} s`))];
+  return [
+    `- Each relay is a process of its own and is looked at from outside only, over a window of ${settings.windowSeconds} s. The window begins after a warm-up that begins with the first record in the target: ${warmups.join(", ")}. ${settings.rounds} rounds, all relays in each, and the medians of them.`,
+    "- Records are counted in the headers of the batches that the window added to the target, as a reader of committed records sees it.",
+    "- CPU is that of the process, all its threads and children, from `/proc/PID/stat` at both ends of the window; memory is the process's peak (`VmHWM`) up to the end of the window.",
+    "- The source is preloaded and lies in the page cache. No relay came to its end (that is checked), but for `byte-copy`, which begins again.",
+    `- Broker: ${Object.entries(settings.broker)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", ")}. Retention is off on all topics; the target is new for every run, and deleted after it.`,
+  ];
+}
+
+function peerSettings({ peers }: BenchResult): string[] {
+  const seen = new Map<string, string>();
+  for (const { name, variant, settings } of peers) {
+    const list = Object.entries(settings).map(([key, value]) => `${key} = ${value}`);
+    const line = `\`${name}\`${variant === "defaults" ? "" : ` (${variant})`}: ${list.join("; ")}`;
+    // They are the same for every codec, but for the codec itself.
+    const key = `${name} ${variant}`;
+    if (!seen.has(key)) seen.set(key, line);
+  }
+  return [...seen.values()].map((line) => `- ${line}`);
+}
+
+function ratio(row: Row, rows: readonly Row[], to: PeerName): string {
+  const other = rows.find(({ name, codec }) => name === to && codec === row.codec);
+  return other === undefined ? "" : (row.recordsPerSecond / other.recordsPerSecond).toFixed(2);
+}
+
+function share(row: Row, rows: readonly Row[]): string {
+  const limit = rows.find(({ name, codec }) => name === "byte-copy" && codec === row.codec);
+  return limit === undefined ? "" : percent(row, limit);
+}
+
+function percent(row: Row, limit: Row): string {
+  return `${((row.recordsPerSecond / limit.recordsPerSecond) * 100).toFixed(0)} %`;
+}
+
+function title(codec: BenchCodec): string {
+  return codec === "none" ? "Not compressed" : codec;
+}
+
+/** @param words how many columns from the left hold words: the others are aligned to the right */
+function table(headings: readonly string[], lines: readonly (readonly string[])[], words: number): string[] {
+  const line = (parts: readonly string[]) => `| ${parts.join(" | ")} |`;
+  return [line(headings), line(headings.map((_, column) => (column < words ? "---" : "---:"))), ...lines.map(line)];
+}
