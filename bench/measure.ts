@@ -24,6 +24,8 @@ export interface Bench {
   readonly targetPartitions: number;
   readonly windowSeconds: number;
   readonly warmupSeconds: Readonly<Record<Peer["warmup"], number>>;
+  /** For peers that run on Node. */
+  readonly nodeFlags: readonly string[];
 }
 
 export interface Run {
@@ -61,6 +63,7 @@ export async function measure(bench: Bench, run: Run): Promise<Round> {
     codec,
     group: `bench-${id}`,
     directory,
+    nodeFlags: bench.nodeFlags,
   };
   await topics.create(target, bench.targetPartitions);
   const process = await startPeer(bench.reaper, peer, variant, job);

@@ -12,6 +12,8 @@ export interface BenchOptions {
   /** Records to be preloaded. */
   readonly records: Readonly<Record<BenchCodec, number>>;
   readonly sourceBatchBytes: number;
+  /** Folder for the CPU profiles of peers that run on Node. They cost some speed. */
+  readonly profiles: string | undefined;
 }
 
 /** More than the fastest peer relays in warm-up and window. */
@@ -27,6 +29,7 @@ export const USAGE = `node bench/relay.ts [options]
   --peers LIST            ${PEER_NAMES.join()}
   --records N             preloaded, for every codec (${BENCH_CODECS.map((codec) => `${codec} ${RECORDS[codec]}`).join(", ")})
   --source-batch BYTES    16384
+  --cpu-prof DIRECTORY    profiles the peers that run on Node; see them by node bench/profile.ts FILE
 `;
 
 /** @throws TypeError for what isn't an option, or not one of those allowed */
@@ -44,6 +47,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       peers: text,
       records: text,
       "source-batch": text,
+      "cpu-prof": text,
     },
   });
   const records = values.records === undefined ? undefined : positive("records", values.records);
@@ -59,6 +63,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     peers: some("peers", values.peers, PEER_NAMES),
     records: records === undefined ? RECORDS : { none: records, lz4: records, zstd: records },
     sourceBatchBytes: positive("source-batch", values["source-batch"] ?? "16384"),
+    profiles: values["cpu-prof"],
   };
 }
 

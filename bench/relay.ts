@@ -4,6 +4,7 @@
  */
 import { statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { resolve } from "node:path";
 import { pino } from "pino";
 import { Reaper } from "../services/reaper.ts";
 import { startServices } from "../services/services.ts";
@@ -84,6 +85,7 @@ async function bench(options: BenchOptions, signal: AbortSignal): Promise<BenchR
     targetPartitions: TARGET_PARTITIONS,
     windowSeconds: options.windowSeconds,
     warmupSeconds: options.warmupSeconds,
+    nodeFlags: options.profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(options.profiles)}`],
   };
   print(JSON.stringify(settings));
 

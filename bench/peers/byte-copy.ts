@@ -15,7 +15,7 @@ export const byteCopy: Peer = {
       settings: () => ({
         program: "batches as they are, to the target's partitions in turn; only producer fields and CRC written anew",
       }),
-      command: (job) => ({ command: process.execPath, args: [PROGRAM, JSON.stringify(job)] }),
+      command: (job) => ({ command: process.execPath, args: [...job.nodeFlags, PROGRAM, JSON.stringify(job)] }),
     },
   ],
 };

@@ -26,7 +26,7 @@ export const kafkajs: Peer = {
       }),
       command: (job) => ({
         command: process.execPath,
-        args: [PROGRAM, JSON.stringify(job)],
+        args: [...job.nodeFlags, PROGRAM, JSON.stringify(job)],
         env: { ...process.env, KAFKAJS_NO_PARTITIONER_WARNING: "1" },
       }),
     },

@@ -11,6 +11,8 @@ export interface Job {
   readonly group: string;
   /** For files of the peer's own; deleted in the end. */
   readonly directory: string;
+  /** For Node: how to profile it, if that is wanted. */
+  readonly nodeFlags: readonly string[];
 }
 
 export interface Command {

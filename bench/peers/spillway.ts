@@ -13,10 +13,10 @@ export const spillwayWithoutProvenance: Peer = relay("spillway-no-provenance", {
 ]);
 
 function relay(name: PeerName, settings: Readonly<Record<string, string>>, flags: readonly string[]): Peer {
-  const command = ({ brokers, source, target, targetPartitions, group }: Job): Command => ({
+  const command = ({ brokers, source, target, targetPartitions, group, nodeFlags }: Job): Command => ({
     command: process.execPath,
     args: [
-      ...[CLI, "relay", "--brokers", brokers.join(), "--source", source, "--target", target],
+      ...[...nodeFlags, CLI, "relay", "--brokers", brokers.join(), "--source", source, "--target", target],
       ...["--partitions", String(targetPartitions), "--group", group, ...flags],
     ],
   });

@@ -30,6 +30,8 @@ export interface Acknowledged {
 interface OpenBatch {
   readonly builder: BatchBuilder;
   waiting: PromiseWithResolvers<Acknowledged>[];
+  /** Batches of this partition that are sent and not acknowledged. */
+  underWay: number;
 }
 
 /**
@@ -108,7 +110,7 @@ export class RecordProducer implements AsyncDisposable {
     const waiting = Promise.withResolvers<Acknowledged>();
     open.waiting.push(waiting);
     if (open.builder.bytes >= this.#batchBytes) this.#send(topic, partition, open);
-    else this.#timer ??= setTimeout(() => this.#sendAll(), this.#lingerMs);
+    else this.#timer ??= setTimeout(() => this.#sendIdle(), this.#lingerMs);
     return waiting.promise;
   }
 
@@ -120,10 +122,25 @@ export class RecordProducer implements AsyncDisposable {
     }
     let open = partitions.get(partition);
     if (open === undefined) {
-      open = { builder: new BatchBuilder(), waiting: [] };
+      open = { builder: new BatchBuilder(), waiting: [], underWay: 0 };
       partitions.set(partition, open);
     }
     return open;
+  }
+
+  /**
+   * Sends the open batches of partitions that have none under way. The others go on filling: a broker that answers
+   * slowly gets larger batches, and not a queue of small ones that it can never work off.
+   */
+  #sendIdle(): void {
+    let left = false;
+    for (const [topic, partitions] of this.#open) {
+      for (const [partition, open] of partitions) {
+        if (open.underWay === 0) this.#send(topic, partition, open);
+        else left ||= open.builder.count > 0;
+      }
+    }
+    this.#timer = left ? setTimeout(() => this.#sendIdle(), this.#lingerMs) : undefined;
   }
 
   #sendAll(): void {
@@ -140,8 +157,10 @@ export class RecordProducer implements AsyncDisposable {
     if (this.#keyless.get(topic) === partition) this.#keyless.delete(topic);
     const { waiting } = open;
     open.waiting = [];
+    open.underWay++;
     this.#writer.write(topic, partition, batch).then(
       ({ topicId, baseOffset }) => {
+        open.underWay--;
         for (const [i, { resolve }] of waiting.entries())
           resolve({ topicId, partition, offset: baseOffset + BigInt(i) });
       },

@@ -123,6 +123,7 @@ export class Writer implements AsyncDisposable {
   /** Resolves once there is room for more. @throws the signal's reason; what the writer failed with */
   async ready(signal: AbortSignal): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#limit.isOpen) return;
     await this.#limit.open(AbortSignal.any([signal, this.#stop.signal]));
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -250,7 +251,7 @@ export class Writer implements AsyncDisposable {
     if (first === undefined || this.#producer === undefined) return;
     if (first.sequence < 0) {
       first.sequence = target.nextSequence;
-      target.nextSequence = (target.nextSequence + first.batch.recordCount) % SEQUENCES;
+      target.nextSequence = sequenceAfter(first.sequence, first.batch.recordCount);
     }
     const { producerId, producerEpoch: epoch } = this.#producer;
     stampBatch(first.batch, { producerId, epoch, sequence: first.sequence });
@@ -397,6 +398,11 @@ export class Writer implements AsyncDisposable {
     }
     this.#idle?.reject(error);
   }
+}
+
+/** The sequence of the batch behind one of so many records: 2^31 - 1 is followed by 0. */
+export function sequenceAfter(sequence: number, records: number): number {
+  return (sequence + records) % SEQUENCES;
 }
 
 function asSpillwayError(cause: unknown): SpillwayError {

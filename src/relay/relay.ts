@@ -73,10 +73,14 @@ async function relayGeneration(generation: Generation, { options, writer, log, s
   const transcoder = new Transcoder<RelayInput>({ ...options });
   const failed = new AbortController();
   let linger: NodeJS.Timeout | undefined;
+  /** Batches under way to each target partition. */
+  const underWay = new Array<number>(options.partitions).fill(0);
 
   const produce = ({ partition, batch, inputs: from }: OutputBatch<RelayInput>) => {
+    underWay[partition] = (underWay[partition] ?? 0) + 1;
     writer.write(options.target, partition, batch).then(
       () => {
+        underWay[partition] = (underWay[partition] ?? 1) - 1;
         stats.recordsWritten += batch.recordCount;
         stats.bytesWritten += batch.bytes.length;
         for (const input of from) inputs.release(input);
@@ -84,10 +88,11 @@ async function relayGeneration(generation: Generation, { options, writer, log, s
       (error: unknown) => failed.abort(error),
     );
   };
-  const drain = () => {
-    clearTimeout(linger);
-    linger = undefined;
-    transcoder.drain(produce);
+  // While a partition has a batch under way, its open one goes on filling: a broker that answers slowly gets larger
+  // batches, and not a queue of small ones that it can never work off.
+  const drainIdle = () => {
+    const left = transcoder.drain(produce, (partition) => underWay[partition] === 0);
+    linger = left ? setTimeout(drainIdle, options.lingerMs) : undefined;
   };
   const commit = async () => {
     const progressed = inputs.progress();
@@ -107,12 +112,13 @@ async function relayGeneration(generation: Generation, { options, writer, log, s
       const input = inputs.begin(fetched);
       stats.recordsRead += transcoder.add(fetched, input, produce);
       inputs.release(input);
-      linger ??= setTimeout(drain, options.lingerMs);
+      linger ??= setTimeout(drainIdle, options.lingerMs);
       await writer.ready(signal).catch(unlessAborted(signal));
       await nextTurn(); // a full queue would keep the event loop from sending what is ready
     }
     failed.signal.throwIfAborted();
-    drain();
+    clearTimeout(linger);
+    transcoder.drain(produce);
     await writer.flush(options.drainDeadlineMs).catch((error: unknown) => {
       if (!isTimeout(error)) throw error;
       log.warn(

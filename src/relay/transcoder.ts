@@ -98,9 +98,17 @@ export class Transcoder<Input extends TranscoderInput> {
     return added;
   }
 
-  /** Takes all open batches, full or not. */
-  drain(take: (output: OutputBatch<Input>) => void): void {
-    for (let partition = 0; partition < this.#outputs.length; partition++) this.#seal(partition, take);
+  /**
+   * Takes the open batches, full or not, of the target partitions that `when` lets go. Returns whether any is left open.
+   */
+  drain(take: (output: OutputBatch<Input>) => void, when: (partition: number) => boolean = () => true): boolean {
+    let left = false;
+    for (const [partition, { builder }] of this.#outputs.entries()) {
+      if (builder.count === 0) continue;
+      if (when(partition)) this.#seal(partition, take);
+      else left = true;
+    }
+    return left;
   }
 
   #partitionOf(cursor: RecordCursor): number {

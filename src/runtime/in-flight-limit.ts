@@ -31,6 +31,11 @@ export class InFlightLimit {
     return this.#bytes;
   }
 
+  /** False from when a bound is reached until there is room again. */
+  get isOpen(): boolean {
+    return !this.#full;
+  }
+
   enter(bytes: number, items = 1): void {
     this.#items += items;
     this.#bytes += bytes;

@@ -11,6 +11,7 @@ import { NO_PRODUCER } from "../helpers/batches.ts";
 import type { HostileInput } from "./input.ts";
 import { below, chance, type Random } from "./random.ts";
 import { RecordSum } from "./record-sum.ts";
+import { readByReference } from "./reference.ts";
 
 /** What one input came to. */
 export interface Outcome {
@@ -22,6 +23,8 @@ export interface Outcome {
   readonly transcodedBytes: number;
 }
 
+/** More than this is too slow for the reference reader. */
+const REFERENCE_MOST_BYTES = 100_000;
 /** An origin header, its count, and what else a record can take more in another batch. */
 const MOST_BYTES_MORE_PER_RECORD = 80;
 const MOST_BYTES_MORE_PER_BATCH = 200;
@@ -29,13 +32,14 @@ const MOST_BYTES_MORE_PER_BATCH = 200;
 /**
  * Reads an input in all the ways there are, and checks that they agree: that each ends in the same records and, where
  * it ends early, in the same BATCH_CORRUPT with topic, partition and offset; that no record lies outside of its batch;
- * that what comes out is bounded.
+ * that what comes out is bounded; that a plain reader of the format accepts and refuses the same.
  *
  * @throws whatever is wrong
  */
 export function checkInput(input: HostileInput, random: Random): Outcome {
   const goOn = chance(random, 0.3);
   const walked = walk(input, goOn);
+  if (!goOn) checkByReference(input, walked);
   checkNextOffset(input, walked);
   // Twice the same way would tell nothing: one of them reads objects, the other transcodes.
   checkRecords(input, walked, goOn);
@@ -111,6 +115,15 @@ function checkBounds(cursor: RecordCursor, start: number): void {
   const within = headerCountField < headersStart && headersStart <= recordEnd && recordEnd <= cursor.bytes.length;
   const origin = cursor.originAt < 0 || (cursor.originAt > headersStart && cursor.originAt + 28 <= recordEnd);
   if (!(key && value && inOrder && within && origin)) assert.fail(`a record's parts lie wrong, from ${start} on`);
+}
+
+function checkByReference(input: HostileInput, { error, sum, decompressedBytes }: Walked): void {
+  if (input.abortedTransactions.length > 0 || decompressedBytes > REFERENCE_MOST_BYTES) return;
+  const { records, refused } = readByReference(input);
+  assert.equal(error === undefined, refused === undefined, `${error?.message} | the reference: ${refused}`);
+  const found = new RecordSum();
+  for (const { key, value, timestamp, headers } of records) found.add(key, value, timestamp, headers.length);
+  sum.assertSameContent(found);
 }
 
 function checkNextOffset(input: HostileInput, { error, lastOffset }: Walked): void {

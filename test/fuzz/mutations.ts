@@ -49,7 +49,9 @@ function varint(value: number): Buffer {
 
 function endlessVarint(random: Random): Buffer {
   const bytes = Buffer.alloc(1 + below(random, 16), oneOf(random, [0x80, 0xff, 0x81]));
-  return chance(random, 0.5) ? Buffer.concat([bytes, Buffer.from([below(random, 128)])]) : bytes;
+  // One that does end, and may say what was there before, is the harder to refuse.
+  const last = oneOf(random, [-1, 0, 0, 1, 2, below(random, 128)]);
+  return last < 0 ? bytes : Buffer.concat([bytes, Buffer.from([last])]);
 }
 
 /** One change that knows nothing of what the bytes mean. */

@@ -1,0 +1,73 @@
+/** A plausible bug, as a patch that puts it into the source, and the test that catches it. */
+export interface Mutation {
+  /** File name of the patch, without its ending. */
+  readonly name: string;
+  /** What goes wrong with it. */
+  readonly harm: string;
+  readonly testFile: string;
+  /** The name of the test that must fail. */
+  readonly test: string;
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "commit-before-ack",
+    harm: "an offset is committed while records before it are not acknowledged: a crash loses them",
+    testFile: "test/unit/relay/transcoder.test.ts",
+    test: "an input counts the open batches that its records are in",
+  },
+  {
+    name: "crc-unchecked",
+    harm: "a flipped bit is relayed as if it were data",
+    testFile: "test/unit/record-batch/batch.test.ts",
+    test: "a flipped bit is found by the CRC and named by topic, partition and offset",
+  },
+  {
+    name: "sequence-wraps-too-late",
+    harm: "the broker refuses everything behind the 2^31st record of a partition",
+    testFile: "test/unit/kafka/writer.test.ts",
+    test: "sequences count records, and go on at 0 behind the largest int32",
+  },
+  {
+    name: "aborted-by-arrival",
+    harm: "records of aborted transactions are read as if they were committed",
+    testFile: "test/unit/record-batch/batch.test.ts",
+    test: "aborted transactions are left out, by producer and order of offsets",
+  },
+  {
+    name: "abort-marker-by-key",
+    harm: "a data record whose key is four zero bytes ends the filtering of its aborted transaction",
+    testFile: "test/unit/record-batch/batch.test.ts",
+    test: "a data record whose key looks like an abort marker's is data",
+  },
+  {
+    name: "frontier-jumps-a-gap",
+    harm: "what is not written is committed",
+    testFile: "test/unit/runtime/commit-frontier.test.ts",
+    test: "the frontier is always the end of the longest finished beginning, whatever the order of completion",
+  },
+  {
+    name: "key-hash-by-absolute-value",
+    harm: "half of the keys are placed elsewhere than Java's producers place them",
+    testFile: "test/unit/record-batch/murmur2.test.ts",
+    test: "a negative hash still gives a partition",
+  },
+  {
+    name: "tail-not-tolerated",
+    harm: "the cut batch at the end of nearly every small response stops the relay",
+    testFile: "test/unit/record-batch/batch.test.ts",
+    test: "a tail that is cut anywhere is left for the next fetch",
+  },
+  {
+    name: "origin-added-again",
+    harm: "every further relay adds a header to every record",
+    testFile: "test/unit/relay/transcoder.test.ts",
+    test: "the origin is topic id, partition and offset of the first hop, and stays what it was",
+  },
+  {
+    name: "compacted-batch-stalls",
+    harm: "reading goes on at the last record instead of behind the batch, and fetches it for ever",
+    testFile: "test/unit/record-batch/batch.test.ts",
+    test: "a batch that compaction has emptied, or thinned out, is gone through",
+  },
+];
