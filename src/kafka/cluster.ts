@@ -316,6 +316,9 @@ async function exchange(
   { timeoutMs }: { readonly timeoutMs: number },
 ): Promise<Buffer> {
   if (!connection.isAuthenticated()) await connection.authenticate();
+  const { socket } = connection;
+  // Before it is queued: the queue sends at once, and has taken the request in when sending throws.
+  if (socket === undefined || !connection.isConnected()) throw new Error("the connection was closed");
   const correlationId = connection.nextCorrelationId();
   setCorrelationId(correlationId);
   const { promise, resolve, reject } = Promise.withResolvers<{ readonly payload: Buffer }>();
@@ -324,8 +327,6 @@ async function exchange(
     expectResponse: true,
     requestTimeout: timeoutMs,
     sendRequest: () => {
-      const { socket } = connection;
-      if (socket === undefined || !connection.isConnected()) throw new Error("the connection was closed");
       socket.cork();
       for (const chunk of chunks) socket.write(chunk);
       socket.uncork();

@@ -41,8 +41,14 @@ async function watch(): Promise<number> {
   writeFileSync(journal, "");
   const args = [`--seed=${seed}`, `--cases=${cases}`, `--from=${from}`, `--journal=${journal}`];
   const child = spawn(process.execPath, [`--max-old-space-size=${HEAP_MIB}`, import.meta.filename, ...args], {
-    stdio: "inherit",
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
+  let interrupted = false;
+  const interrupt = () => {
+    interrupted = true;
+    child.kill("SIGKILL");
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, interrupt);
   const ended = once(child, "exit");
   try {
     for (let [at, since] = ["", performance.now()]; child.exitCode === null && child.signalCode === null; ) {
@@ -51,6 +57,7 @@ async function watch(): Promise<number> {
       if (now !== at) [at, since] = [now, performance.now()];
       if (performance.now() - since > HANGS_AFTER_MS) child.kill("SIGKILL");
     }
+    if (interrupted) return 1;
     if (child.exitCode === 0 || child.exitCode === 1) return child.exitCode;
     const at = readFileSync(journal, "utf8").trim();
     console.error(`${at} ended the process: ${child.signalCode ?? `exit code ${child.exitCode}`}\n${repeat(at)}`);
@@ -62,6 +69,9 @@ async function watch(): Promise<number> {
 }
 
 async function run(journal: string): Promise<number> {
+  // Nobody would read what comes of it.
+  const abandon = () => process.exit(1);
+  process.once("disconnect", abandon);
   const file = openSync(journal, "w");
   // Always as long as the line before, which it replaces.
   const note = (what: string) => writeSync(file, `${what.padEnd(30)}\n`, 0);
@@ -83,6 +93,8 @@ async function run(journal: string): Promise<number> {
     return 1;
   } finally {
     closeSync(file);
+    process.off("disconnect", abandon);
+    process.disconnect();
   }
   const { user, system } = process.cpuUsage();
   const rss = Math.round(process.resourceUsage().maxRSS / 1024);

@@ -70,15 +70,16 @@ function readBatch(batch: Buffer, behind: bigint, fetchOffset: bigint, into: Ref
     const value = record.nullable();
     const headers = readHeaders(record);
     if (record.left > 0) throw new Refusal("bytes behind a record");
-    if (isControl) return lastOffset + 1n;
-    if (offsetDelta <= last || baseOffset + offsetDelta > lastOffset) throw new Refusal("offset");
+    if (offsetDelta <= last) throw new Refusal("offset");
+    if (isControl) break;
+    if (baseOffset + offsetDelta > lastOffset) throw new Refusal("offset");
     last = offsetDelta;
     const timestamp =
       (attributes & 8) !== 0 ? batch.readBigInt64BE(35) : BigInt.asIntN(64, batch.readBigInt64BE(27) + timestampDelta);
     const offset = baseOffset + offsetDelta;
     if (offset >= fetchOffset) into.push({ offset, timestamp, key, value, headers });
   }
-  if (reader.left > 0) throw new Refusal("bytes behind the records");
+  if (reader.left > 0 && !isControl) throw new Refusal("bytes behind the records");
   return lastOffset + 1n;
 }
 

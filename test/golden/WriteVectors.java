@@ -53,8 +53,6 @@ public class WriteVectors {
         write("compacted-tombstones", compacted(plain("zstd", 50, tombstones()), offset -> offset != 51));
     }
 
-    // ---- cases
-
     /** Every kind of key, of value and of headers. */
     private static SimpleRecord[] content() {
         return new SimpleRecord[] {
@@ -111,7 +109,7 @@ public class WriteVectors {
     private static ByteBuffer logAppendTime(String codec, long baseOffset) {
         MemoryRecords stamped = MemoryRecords.readableRecords(plain(codec, baseOffset, content()));
         stamped.batches().forEach(batch -> batch.setMaxTimestamp(TimestampType.LOG_APPEND_TIME, APPENDED));
-        MemoryRecordsBuilder builder = MemoryRecords.builder(ByteBuffer.allocate(1024), MAGIC, compression(codec),
+        MemoryRecordsBuilder builder = MemoryRecords.builder(ByteBuffer.allocate(1024), MAGIC, Compression.of(codec).build(),
                 TimestampType.LOG_APPEND_TIME, baseOffset + 20, APPENDED + 1);
         for (SimpleRecord record : numbered(5)) builder.append(record);
         return join(stamped.buffer(), builder.build().buffer());
@@ -129,9 +127,8 @@ public class WriteVectors {
     /** Other levels than the codecs' own, over more than one block of each. */
     private static ByteBuffer levels() {
         Compression[] levels = {
-            Compression.gzip().level(1).build(), Compression.gzip().level(9).build(),
-            Compression.lz4().level(1).build(), Compression.lz4().level(17).build(),
-            Compression.zstd().level(-50).build(), Compression.zstd().level(22).build(),
+            Compression.gzip().level(1).build(), Compression.gzip().level(9).build(), Compression.lz4().level(1).build(),
+            Compression.lz4().level(17).build(), Compression.zstd().level(-50).build(), Compression.zstd().level(22).build(),
         };
         ByteBuffer all = ByteBuffer.allocate(0);
         for (int i = 0; i < levels.length; i++) {
@@ -179,16 +176,14 @@ public class WriteVectors {
                 compacted(logAppendTime("none", 30), none));
     }
 
-    // ---- how batches are made
-
     private static ByteBuffer plain(String codec, long baseOffset, SimpleRecord... records) {
-        return MemoryRecords.withRecords(baseOffset, compression(codec), records).buffer();
+        return MemoryRecords.withRecords(baseOffset, Compression.of(codec).build(), records).buffer();
     }
 
     private static ByteBuffer transactional(
             String codec, long baseOffset, long producerId, int sequence, SimpleRecord... records) {
         return MemoryRecords.withTransactionalRecords(
-                baseOffset, compression(codec), producerId, (short) 3, sequence, 2, records).buffer();
+                baseOffset, Compression.of(codec).build(), producerId, (short) 3, sequence, 2, records).buffer();
     }
 
     private static ByteBuffer marker(long offset, long producerId, ControlRecordType type) {
@@ -214,10 +209,6 @@ public class WriteVectors {
                 .filterTo(filter, kept, BufferSupplier.NO_CACHING).outputBuffer();
         output.flip();
         return output;
-    }
-
-    private static Compression compression(String codec) {
-        return Compression.of(codec).build();
     }
 
     private static SimpleRecord record(long later, String key, String value) {
