@@ -26,7 +26,6 @@ import org.apache.kafka.common.utils.BufferSupplier;
  * Argument: the folder for the files.
  */
 public class WriteVectors {
-    private static final byte MAGIC = RecordBatch.MAGIC_VALUE_V2;
     private static final long TIME = 1_700_000_000_000L;
     private static final long APPENDED = TIME + 5_000;
     private static final List<String> CODECS = List.of("none", "gzip", "snappy", "lz4", "zstd");
@@ -109,8 +108,8 @@ public class WriteVectors {
     private static ByteBuffer logAppendTime(String codec, long baseOffset) {
         MemoryRecords stamped = MemoryRecords.readableRecords(plain(codec, baseOffset, content()));
         stamped.batches().forEach(batch -> batch.setMaxTimestamp(TimestampType.LOG_APPEND_TIME, APPENDED));
-        MemoryRecordsBuilder builder = MemoryRecords.builder(ByteBuffer.allocate(1024), MAGIC, Compression.of(codec).build(),
-                TimestampType.LOG_APPEND_TIME, baseOffset + 20, APPENDED + 1);
+        MemoryRecordsBuilder builder = MemoryRecords.builder(ByteBuffer.allocate(1024), RecordBatch.MAGIC_VALUE_V2,
+                Compression.of(codec).build(), TimestampType.LOG_APPEND_TIME, baseOffset + 20, APPENDED + 1);
         for (SimpleRecord record : numbered(5)) builder.append(record);
         return join(stamped.buffer(), builder.build().buffer());
     }

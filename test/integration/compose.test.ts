@@ -45,11 +45,15 @@ function serviceOf(name: string): z.infer<typeof serviceSchema> {
   return service;
 }
 
-test("the file keeps to the compose specification", () => {
-  // From github.com/compose-spec/compose-go v2.9.0, schema/compose-spec.json (Apache-2.0). Its $schema has an address
-  // that validators don't know: it is draft 7.
+test("the file keeps to the compose specification", async () => {
+  // The schema as compose's own loader has it. Its $schema has an address that validators don't know: it is draft 7.
+  await using reaper = new Reaper();
+  const module = ["mod", "download", "-json", "github.com/compose-spec/compose-go/v2@v2.9.0"];
+  const { code, stdout, stderr } = await runCommand("go", module, { timeoutMs: 120_000, reaper });
+  assert.equal(code, 0, stderr);
+  const { Dir: directory } = JSON.parse(stdout) as { readonly Dir: string };
   const { $schema: _, ...specification } = JSON.parse(
-    readFileSync(join(ROOT, "deploy/compose-spec.schema.json"), "utf8"),
+    readFileSync(join(directory, "schema/compose-spec.json"), "utf8"),
   );
   const schema = z.fromJSONSchema(specification, { defaultTarget: "draft-7" });
   assert.deepEqual(schema.safeParse(raw).error?.issues ?? [], []);

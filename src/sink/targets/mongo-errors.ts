@@ -4,7 +4,7 @@
  */
 
 import { MongoAPIError, MongoError, MongoServerError, MongoTopologyClosedError } from "mongodb";
-import { messageOf, SpillwayError } from "../../errors.ts";
+import { isRetryable, messageOf, SpillwayError } from "../../errors.ts";
 
 /**
  * - `data`: the document is at fault; it goes to the dead-letter topic.
@@ -128,6 +128,7 @@ export function classOfCommandError(code: number | undefined): ErrorClass {
 
 /** The class of whatever the driver threw for a whole command. What it can't judge it throws again: that is a surprise. */
 export function classOf(error: unknown): ErrorClass {
+  if (isRetryable(error)) return "transient";
   if (error instanceof MongoServerError) {
     return classOfCommandError(typeof error.code === "number" ? error.code : undefined);
   }

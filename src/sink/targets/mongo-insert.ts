@@ -1,7 +1,8 @@
 import { BSON, type Collection, type Db, type Document, type Filter, MongoAPIError, MongoError } from "mongodb";
-import { messageOf, SpillwayError } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
 import type { Operation } from "../operations.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
+import type { InTime } from "./mongo-deadline.ts";
 import { classOf, classOfDocumentError, isDuplicateKey, refused } from "./mongo-errors.ts";
 import { type Failure, type Reply, send } from "./mongo-send.ts";
 
@@ -22,32 +23,49 @@ export async function insert(
   collection: string,
   operations: readonly Operation[],
   ordered: boolean,
+  inTime: InTime,
 ): Promise<readonly Outcome[]> {
   if (operations.length === 0) return [];
-  const attempt = (some: readonly Operation[]) => insert(database, collection, some, ordered);
+  let reply: Reply;
   try {
-    const reply = await send(database, collection, operations, ordered);
-    if (reply.failures.length === 0 && reply.concern === undefined) return operations.map(() => WRITTEN);
-    return await partlyWritten(database.collection(collection), operations, ordered, reply);
+    reply = await send(database, collection, operations, ordered, inTime);
   } catch (error) {
-    if (error instanceof SpillwayError) throw error;
-    if (!(error instanceof MongoError) || error instanceof MongoAPIError) {
-      const unfit = findUnfit(operations);
-      if (unfit.size > 0) return await withoutUnfit(operations, ordered, unfit, attempt);
-    }
-    switch (classOf(error)) {
-      case "transient":
-        return operations.map(() => transient(error));
-      case "data":
-        return await inHalves(operations, ordered, error, attempt);
-      case "refused":
-        throw refused(error);
-    }
+    const attempt = (some: readonly Operation[]) => insert(database, collection, some, ordered, inTime);
+    return await nothingKnown(operations, ordered, error, attempt);
+  }
+  if (reply.failures.length === 0 && reply.concern === undefined) return operations.map(() => WRITTEN);
+  return await partlyWritten({ collection: database.collection(collection), inTime }, operations, ordered, reply);
+}
+
+/** The driver or the server has thrown: nothing was written, or it isn't known what. */
+async function nothingKnown(
+  operations: readonly Operation[],
+  ordered: boolean,
+  error: unknown,
+  attempt: Attempt,
+): Promise<readonly Outcome[]> {
+  if (!(error instanceof MongoError) || error instanceof MongoAPIError) {
+    const unfit = findUnfit(operations);
+    if (unfit.size > 0) return await withoutUnfit(operations, ordered, unfit, attempt);
+  }
+  switch (classOf(error)) {
+    case "transient":
+      return operations.map(() => transient(error));
+    case "data":
+      return await inHalves(operations, ordered, error, attempt);
+    case "refused":
+      throw refused(error);
   }
 }
 
+/** Where to look up what is there. */
+interface Lookups {
+  readonly collection: Collection;
+  readonly inTime: InTime;
+}
+
 async function partlyWritten(
-  collection: Collection,
+  lookups: Lookups,
   operations: readonly Operation[],
   ordered: boolean,
   { failures, concern }: Reply,
@@ -61,13 +79,13 @@ async function partlyWritten(
     if (outcome === undefined) unclear.push(failure);
     else outcomes[failure.index] = outcome;
   }
-  if (unclear.length > 0) await clearUp(collection, operations, unclear, outcomes);
+  if (unclear.length > 0) await clearUp(lookups, operations, unclear, outcomes);
 
   const [first] = failures;
   if (!ordered || first === undefined) return outcomes;
   outcomes.fill(NOT_ATTEMPTED, first.index + 1);
   if (outcomes[first.index]?.kind === "already-written") {
-    await lookAhead(collection, operations, first.index + 1, unclear.length === 0, outcomes);
+    await lookAhead(lookups, operations, first.index + 1, unclear.length === 0, outcomes);
   }
   return outcomes;
 }
@@ -90,14 +108,14 @@ function outcomeOf({ code, message, onId }: Failure): Outcome | undefined {
 
 /** Reads back whether the document is there: if it isn't, the duplicate is on another index than that of `_id`. */
 async function clearUp(
-  collection: Collection,
+  lookups: Lookups,
   operations: readonly Operation[],
   unclear: readonly Failure[],
   outcomes: Outcome[],
 ): Promise<void> {
   const ids = unclear.map(({ index }) => (operations[index] as Operation).id);
   try {
-    const found = await findEach(collection, ids);
+    const found = await findEach(lookups, ids);
     for (const [i, { index, code, message }] of unclear.entries()) {
       outcomes[index] = found.has(ids[i] as string) ? ALREADY_WRITTEN : dataError(code, message);
     }
@@ -114,7 +132,7 @@ async function clearUp(
  * @param namesIndexes whether the server names the index of a duplicate; those that don't would scan for a set of ids
  */
 async function lookAhead(
-  collection: Collection,
+  lookups: Lookups,
   operations: readonly Operation[],
   from: number,
   namesIndexes: boolean,
@@ -124,7 +142,7 @@ async function lookAhead(
   try {
     for (let start = from; start < ids.length; ) {
       const some = ids.slice(start, namesIndexes ? ids.length : start + LOOK_AHEAD);
-      const found = namesIndexes ? await findSet(collection, some) : await findEach(collection, some);
+      const found = namesIndexes ? await findSet(lookups, some) : await findEach(lookups, some);
       if (found.size === 0) return;
       for (const [i, id] of some.entries()) if (found.has(id)) outcomes[start + i] = ALREADY_WRITTEN;
       start += some.length;
@@ -135,20 +153,21 @@ async function lookAhead(
 }
 
 /** One look-up for each: FerretDB answers only a filter that is exactly an `_id` from its index. */
-async function findEach(collection: Collection, ids: readonly string[]): Promise<ReadonlySet<string>> {
+async function findEach({ collection, inTime }: Lookups, ids: readonly string[]): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   const waiting = ids.values();
   const lookUp = async () => {
     for (const id of waiting) {
-      if ((await collection.findOne(byId(id), ID_ONLY)) !== null) found.add(id);
+      const document = await inTime((signal) => collection.findOne(byId(id), { ...ID_ONLY, signal }));
+      if (document !== null) found.add(id);
     }
   };
   await Promise.all(Array.from({ length: Math.min(LOOKUPS, ids.length) }, lookUp));
   return found;
 }
 
-async function findSet(collection: Collection, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const found = await collection.find(byId({ $in: ids }), ID_ONLY).toArray();
+async function findSet({ collection, inTime }: Lookups, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = await inTime((signal) => collection.find(byId({ $in: ids }), { ...ID_ONLY, signal }).toArray());
   return new Set(found.map(({ _id }) => String(_id)));
 }
 

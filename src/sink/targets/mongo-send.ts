@@ -1,5 +1,6 @@
-import { type Db, type Document, MongoBulkWriteError, WriteConcern } from "mongodb";
+import { type BulkWriteOptions, type Db, type Document, MongoBulkWriteError, WriteConcern } from "mongodb";
 import type { Operation } from "../operations.ts";
+import type { InTime } from "./mongo-deadline.ts";
 import { ID_INDEX, indexOfDuplicate } from "./mongo-errors.ts";
 
 /** What a server answered to a batch of inserts. */
@@ -32,12 +33,13 @@ export async function send(
   collection: string,
   operations: readonly Operation[],
   ordered: boolean,
+  inTime: InTime,
 ): Promise<Reply> {
   let bytes = 0;
   for (const operation of operations) bytes += operation.bytes;
   return bytes <= COMMAND_BYTES
-    ? await sendAsCommand(database, collection, operations, ordered)
-    : await sendInParts(database, collection, operations, ordered);
+    ? await sendAsCommand(database, collection, operations, ordered, inTime)
+    : await sendInParts(database, collection, operations, ordered, inTime);
 }
 
 /** All in one document, which the driver makes in half the time that it takes for each on its own. */
@@ -46,11 +48,12 @@ async function sendAsCommand(
   collection: string,
   operations: readonly Operation[],
   ordered: boolean,
+  inTime: InTime,
 ): Promise<Reply> {
   const command: Document = { insert: collection, documents: operations.map(({ document }) => document), ordered };
   const { writeConcern } = database;
   if (writeConcern !== undefined) WriteConcern.apply(command, writeConcern);
-  const answer = (await database.command(command)) as InsertAnswer;
+  const answer = (await inTime((signal) => database.command(command, { signal }))) as InsertAnswer;
   return {
     failures: (answer.writeErrors ?? []).map(({ index, code, errmsg = "", keyPattern }) => {
       const onId = keyPattern === undefined ? isOnId(errmsg) : Object.keys(keyPattern).join() === "_id";
@@ -77,10 +80,15 @@ async function sendInParts(
   collection: string,
   operations: readonly Operation[],
   ordered: boolean,
+  inTime: InTime,
 ): Promise<Reply> {
   const documents = operations.map(({ document }) => document);
   try {
-    await database.collection(collection).insertMany(documents, { ordered });
+    await inTime((signal) => {
+      // The driver passes the signal on, though its types don't say so.
+      const options = { ordered, signal } as BulkWriteOptions;
+      return database.collection(collection).insertMany(documents, options);
+    });
     return { failures: [], concern: undefined };
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;

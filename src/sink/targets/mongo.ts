@@ -11,6 +11,7 @@ import { messageOf, SpillwayError } from "../../errors.ts";
 import { withDeadline } from "../../runtime/deadline.ts";
 import type { Operation } from "../operations.ts";
 import type { Availability, Outcome, Target } from "../target.ts";
+import { type InTime, inTime } from "./mongo-deadline.ts";
 import { classOf, refused } from "./mongo-errors.ts";
 import { insert } from "./mongo-insert.ts";
 
@@ -23,7 +24,7 @@ export interface MongoTargetOptions {
   readonly maxPoolSize?: number;
   /** Milliseconds to find a server that takes writes. */
   readonly serverSelectionTimeoutMs?: number;
-  /** Milliseconds that connecting, waiting for a connection of the pool, and the answer to one command may each take. */
+  /** Milliseconds that one command may take, from the choice of a server to the answer. */
   readonly writeTimeoutMs?: number;
 }
 
@@ -66,21 +67,23 @@ export function openMongoTarget(options: MongoTargetOptions): MongoTarget {
       context: { hint: "Leave w out, or say w=majority" },
     });
   }
-  return new MongoTarget(client, client.db(database));
+  return new MongoTarget(client, client.db(database), inTime(writeTimeoutMs));
 }
 
 export class MongoTarget implements Target {
   readonly #client: MongoClient;
   readonly #database: Db;
+  readonly #inTime: InTime;
 
-  constructor(client: MongoClient, database: Db) {
+  constructor(client: MongoClient, database: Db, inTime: InTime) {
     this.#client = client;
     this.#database = database;
+    this.#inTime = inTime;
   }
 
   async check(): Promise<Availability> {
     try {
-      await this.#database.command({ ping: 1 });
+      await this.#inTime((signal) => this.#database.command({ ping: 1 }, { signal }));
       return { kind: "available" };
     } catch (error) {
       if (classOf(error) === "transient") return { kind: "away", message: messageOf(error) };
@@ -89,7 +92,7 @@ export class MongoTarget implements Target {
   }
 
   async write(collection: string, operations: readonly Operation[], ordered: boolean): Promise<readonly Outcome[]> {
-    return await insert(this.#database, collection, operations, ordered);
+    return await insert(this.#database, collection, operations, ordered, this.#inTime);
   }
 
   /** Ends what is under way. */

@@ -4,7 +4,10 @@ import fc from "fast-check";
 import { type Db, MongoServerError } from "mongodb";
 import type { Operation } from "../../../src/sink/operations.ts";
 import type { Outcome } from "../../../src/sink/target.ts";
+import { inTime } from "../../../src/sink/targets/mongo-deadline.ts";
 import { insert } from "../../../src/sink/targets/mongo-insert.ts";
+
+const IN_TIME = inTime(10_000);
 
 /** What a document of the test makes the server do. */
 type Fate = "good" | "there" | "duplicate-elsewhere" | "invalid" | "too-deep" | "stepping-down";
@@ -107,7 +110,7 @@ test("whatever the batch, each operation ends with the outcome it must, and orde
         let pending = operations;
         for (let attempts = 0; pending.length > 0; attempts++) {
           assert.ok(attempts <= fates.length, "it makes no progress");
-          const outcomes = await insert(server.db, "c", pending, ordered);
+          const outcomes = await insert(server.db, "c", pending, ordered, IN_TIME);
           assert.equal(outcomes.length, pending.length);
           for (const [i, { kind }] of outcomes.entries()) {
             if (kind !== "not-attempted") ended.set((pending[i] as Operation).id, kind);
@@ -135,7 +138,7 @@ test("whatever the batch, each operation ends with the outcome it must, and orde
 test("an error that passes leaves its document to be tried again, and in an ordered batch those behind it", async () => {
   const operations = (["good", "stepping-down", "good"] as const).map((fate, i) => operation(i, fate));
   const kinds = async (ordered: boolean) =>
-    (await insert(new Server().db, "c", operations, ordered)).map(({ kind }) => kind);
+    (await insert(new Server().db, "c", operations, ordered, IN_TIME)).map(({ kind }) => kind);
   assert.deepEqual(await kinds(false), ["written", "transient", "written"]);
   assert.deepEqual(await kinds(true), ["written", "transient", "not-attempted"]);
 });
@@ -145,8 +148,8 @@ test("a replay takes one look-up of a set where the server names indexes, and si
   const mongo = new Server();
   const ferret = new Server({ namesIndexes: false });
   for (const server of [mongo, ferret]) {
-    await insert(server.db, "c", operations, true);
-    const outcomes = await insert(server.db, "c", operations, true);
+    await insert(server.db, "c", operations, true, IN_TIME);
+    const outcomes = await insert(server.db, "c", operations, true, IN_TIME);
     assert.ok(outcomes.every(({ kind }) => kind === "already-written"));
     assert.equal(server.commands, 2);
   }
@@ -158,23 +161,36 @@ test("what too few nodes have acknowledged is tried again, and found", async () 
   const server = new Server();
   server.concern = { code: 64, errmsg: "waiting for replication timed out" };
   const operations = [operation(0, "good"), operation(1, "invalid"), operation(2, "good")];
-  const first = await insert(server.db, "c", operations, false);
+  const first = await insert(server.db, "c", operations, false, IN_TIME);
   assert.deepEqual(
     first.map(({ kind }) => kind),
     ["transient", "data-error", "transient"],
   );
   server.concern = undefined;
-  const second = await insert(server.db, "c", [operation(0, "good"), operation(2, "good")], false);
+  const second = await insert(server.db, "c", [operation(0, "good"), operation(2, "good")], false, IN_TIME);
   assert.ok(second.every(({ kind }) => kind === "already-written"));
 });
 
 test("an error of the whole command decides by its class", async () => {
   const failing = (error: unknown) => ({ command: async () => Promise.reject(error) }) as unknown as Db;
   const operations = [operation(0, "good"), operation(1, "good")];
-  const away = await insert(failing(new MongoServerError({ message: "no", code: 91 })), "c", operations, true);
+  const away = await insert(failing(new MongoServerError({ message: "no", code: 91 })), "c", operations, true, IN_TIME);
   assert.ok(away.every(({ kind }) => kind === "transient"));
   const refused = failing(new MongoServerError({ message: "not authorized", code: 13 }));
-  await assert.rejects(insert(refused, "c", operations, true), { code: "DATABASE_REFUSED", retryable: false });
+  await assert.rejects(insert(refused, "c", operations, true, IN_TIME), { code: "DATABASE_REFUSED", retryable: false });
   const surprise = new TypeError("undefined is not a function");
-  await assert.rejects(insert(failing(surprise), "c", operations, true), (error) => error === surprise);
+  await assert.rejects(insert(failing(surprise), "c", operations, true, IN_TIME), (error) => error === surprise);
+});
+
+test("a command that is never answered ends in time, and is told to", async () => {
+  let told: AbortSignal | undefined;
+  const silent = {
+    command: (_: unknown, { signal }: { signal: AbortSignal }) => {
+      told = signal;
+      return new Promise(() => {});
+    },
+  } as unknown as Db;
+  const outcomes = await insert(silent, "c", [operation(0, "good"), operation(1, "good")], true, inTime(20));
+  assert.ok(outcomes.every(({ kind }) => kind === "transient"));
+  assert.equal(told?.aborted, true);
 });
