@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { processEnvironment } from "../config/environment.ts";
 
 /** What one run of the demo calls its things: no two runs share any. */
 export interface DemoNames {
@@ -43,13 +44,10 @@ export function spillwayCommands(names: DemoNames, { brokers }: Addresses): read
   const sink = ["--topic", wide, "--collection", collection, "--database", DATABASE, "--group", sinkGroup];
   return [
     { name: "relay", args: ["relay", ...cluster, ...relay] },
-    { name: "sink", args: ["sink", ...cluster, ...sink, "--batch-timeout-ms", String(BATCH_TIMEOUT_MS)] },
+    { name: "sink", args: ["sink", ...cluster, ...sink] },
   ];
 }
 
-/** Half the default: the quiet phase waits for it with every message. */
-const BATCH_TIMEOUT_MS = 200;
-
 export function commandEnvironment({ mongoUrl }: Addresses): NodeJS.ProcessEnv {
-  return { ...process.env, SPILLWAY_MONGO_URL: mongoUrl };
+  return { ...processEnvironment(), SPILLWAY_MONGO_URL: mongoUrl };
 }

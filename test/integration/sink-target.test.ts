@@ -246,7 +246,7 @@ describe("MongoDB as a target", () => {
   it("is written to by a sink through a cut, each record once, and replayed without a trace", EACH, async () => {
     const count = 1_500;
     const { proxy, url } = await proxied();
-    await using behind = openMongoTarget({ url, database, serverSelectionTimeoutMs: 2_000 });
+    await using behind = openMongoTarget({ url, database, serverSelectionTimeoutMs: 2_000, writeTimeoutMs: 3_000 });
     const partitions = [0, 1, 2].map((p) =>
       Array.from({ length: count / 3 }, (_, i) => numbered(`key-${p}-${i % 50}`, i)),
     );
