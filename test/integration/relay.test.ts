@@ -53,6 +53,8 @@ test("every record arrives unchanged, where Java's partitioner would have put it
   assert.equal(target.digest, source.digest);
   assert.equal(Object.keys(target.partitions).length, 24);
 
+  assert.equal(await consoleConsumerLines(wide, 20_000), 20_000);
+
   const last = new Map<string, number>();
   for (const { key, value, origin } of await consume(kafka, wide, 20_000)) {
     const { i } = JSON.parse(String(value)) as { i: number };
@@ -159,12 +161,38 @@ test("offsets of a topic that was made anew while nobody ran are not taken for t
   assert.equal(stats.recordsRead, 300);
 });
 
-async function recreate(topic: string): Promise<void> {
+/** How many lines Kafka's own console consumer prints of a topic, one for each record. */
+async function consoleConsumerLines(topic: string, records: number): Promise<number> {
+  const { java } = await testServices();
+  const where = ["--bootstrap-server", brokers.join(), "--topic", topic, "--from-beginning"];
+  const until = ["--max-messages", String(records), "--timeout-ms", "30000"];
+  const consumer = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+  const { code, stdout, stderr } = await java.runTool(consumer, [...where, ...until]);
+  assert.equal(code, 0, stderr);
+  return stdout.trimEnd().split("\n").length;
+}
+
+async function remove(topic: string): Promise<void> {
   const { java } = await testServices();
   const tool = ["--bootstrap-server", brokers.join(), "--delete", "--topic", topic];
   const { code, stderr } = await java.runTool("org.apache.kafka.tools.TopicCommand", tool);
   assert.equal(code, 0, stderr);
   await using connections = new Brokers(kafka, testLog);
   await until("the deletion", async () => (await connections.topics([topic])).length === 0);
+}
+
+async function recreate(topic: string): Promise<void> {
+  await remove(topic);
   await makeTopic(kafka, { topic, partitions: 3 });
 }
+
+test("a source topic that is deleted while running is waited for a while, then named", async () => {
+  const { hot, wide } = await topics("deleted");
+  await produceAll(kafka, hot, numbered(100, 10));
+  const stats = newRelayStats();
+  const running = runRelay(relayOptions(hot, wide), { signal: AbortSignal.timeout(60_000), log: testLog, stats });
+  const ended = assert.rejects(running, { code: "TOPIC_MISSING" });
+  await until("relaying", () => stats.recordsWritten >= 100);
+  await remove(hot);
+  await ended;
+});
