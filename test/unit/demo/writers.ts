@@ -52,18 +52,24 @@ export async function writeInOrder(records: readonly TestRecord[], batch: number
   }
 }
 
-/** A broken sink: two writers take batches in turn without regard to keys, and each is slow at times. */
+const SLOWNESS_MS = 30;
+
+/**
+ * A broken sink: two writers take batches in turn without regard to keys, and each is slow at times.
+ * @param held what the writer of the tenth batch waits for, while the other one writes on
+ */
 export async function writeByTwo(
   records: readonly TestRecord[],
   batch: number,
   write: Write,
-  slownessMs = 30,
+  held: () => Promise<void> = async () => {},
 ): Promise<void> {
   let next = 0;
   const writer = async (): Promise<void> => {
     for (let from = next; from < records.length; from = next) {
       next += batch;
-      await pause(Math.random() * slownessMs);
+      await pause(Math.random() * SLOWNESS_MS);
+      if (from === 10 * batch) await held();
       await write(records.slice(from, from + batch).map(toDocument));
     }
   };
