@@ -22,7 +22,7 @@ export const kafkajs: Peer = {
       settings: ({ codec }) => ({
         program: "eachBatch → producer.send of the whole batch",
         ...Object.fromEntries(Object.entries(KAFKAJS_SETTINGS).map(([name, value]) => [name, String(value)])),
-        compression: codec === "none" ? "none" : `${codec}, by the codecs that Spillway uses`,
+        compression: codec === "none" ? "none" : `${codec}, by Spillway's own codec`,
       }),
       command: (job) => ({
         command: process.execPath,

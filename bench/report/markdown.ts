@@ -129,9 +129,12 @@ function whereAPeerWins(codec: BenchCodec, rows: readonly Row[]): string {
 }
 
 function method({ settings, peers }: BenchResult): string[] {
-  const warmups = [...new Set(peers.map(({ name, warmupSeconds }) => `${name} ${warmupSeconds} s`))];
+  const byWarmup = Map.groupBy(peers, ({ warmupSeconds }) => warmupSeconds);
+  const warmups = [...byWarmup].map(
+    ([seconds, warmed]) => `${seconds} s for ${[...new Set(warmed.map(({ name }) => name))].join(", ")}`,
+  );
   return [
-    `- Each relay is a process of its own and is looked at from outside only, over a window of ${settings.windowSeconds} s. The window begins after a warm-up that begins with the first record in the target: ${warmups.join(", ")}. ${settings.rounds} rounds, all relays in each, and the medians of them.`,
+    `- Each relay is a process of its own and is looked at from outside only, over a window of ${settings.windowSeconds} s. The window begins after a warm-up that begins with the first record in the target: ${warmups.join("; ")}. ${settings.rounds} rounds, all relays in each, and the medians of them.`,
     "- Records are counted in the headers of the batches that the window added to the target, as a reader of committed records sees it.",
     "- CPU is that of the process, all its threads and children, from `/proc/PID/stat` at both ends of the window; memory is the process's peak (`VmHWM`) up to the end of the window.",
     "- The source is preloaded and lies in the page cache. No relay came to its end (that is checked), but for `byte-copy`, which begins again.",
@@ -141,16 +144,17 @@ function method({ settings, peers }: BenchResult): string[] {
   ];
 }
 
+/** One line for each way a peer was run. Where the codecs differ in a value, all its values stand there. */
 function peerSettings({ peers }: BenchResult): string[] {
-  const seen = new Map<string, string>();
-  for (const { name, variant, settings } of peers) {
-    const list = Object.entries(settings).map(([key, value]) => `${key} = ${value}`);
-    const line = `\`${name}\`${variant === "defaults" ? "" : ` (${variant})`}: ${list.join("; ")}`;
-    // They are the same for every codec, but for the codec itself.
-    const key = `${name} ${variant}`;
-    if (!seen.has(key)) seen.set(key, line);
-  }
-  return [...seen.values()].map((line) => `- ${line}`);
+  const byVariant = Map.groupBy(peers, ({ name, variant }) => `\`${name}\` (${variant})`);
+  return [...byVariant].map(([who, described]) => {
+    const pairs = described.flatMap(({ settings }) => Object.entries(settings));
+    const byKey = Map.groupBy(pairs, ([key]) => key);
+    const list = [...byKey].map(
+      ([key, values]) => `${key} = ${[...new Set(values.map(([, value]) => value))].join(" / ")}`,
+    );
+    return `- ${who}: ${list.join("; ")}`;
+  });
 }
 
 function ratio(row: Row, rows: readonly Row[], to: PeerName): string {
