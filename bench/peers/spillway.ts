@@ -5,16 +5,14 @@ import type { Command, Job, Peer } from "./peer.ts";
 const CLI = join(import.meta.dirname, "../../src/cli/main.ts");
 
 /** The command as anybody would run it, with its defaults. */
-export const spillway: Peer = relay("spillway", { options: "defaults" }, []);
+export const spillway: Peer = relay("spillway", "defaults", []);
 
 /** What the header with each record's origin costs. */
-export const spillwayWithoutProvenance: Peer = relay(
-  "spillway-no-provenance",
-  { options: "defaults, but for provenance = off" },
-  ["--no-provenance"],
-);
+export const spillwayWithoutProvenance: Peer = relay("spillway-no-provenance", "defaults, but for provenance", [
+  "--no-provenance",
+]);
 
-function relay(name: PeerName, settings: Readonly<Record<string, string>>, flags: readonly string[]): Peer {
+function relay(name: PeerName, options: string, flags: readonly string[]): Peer {
   const command = ({ brokers, source, target, targetPartitions, group, nodeFlags }: Job): Command => ({
     command: process.execPath,
     args: [
@@ -22,6 +20,6 @@ function relay(name: PeerName, settings: Readonly<Record<string, string>>, flags
       ...["--partitions", String(targetPartitions), "--group", group, ...flags],
     ],
   });
-  const variant = { name: "defaults", settings: () => settings, command };
+  const variant = { name: "defaults", settings: () => ({ options }), command };
   return { name, guarantee: "at-least-once", warmup: "native", variants: [variant] };
 }

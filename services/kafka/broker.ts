@@ -35,7 +35,8 @@ export async function createBroker(options: BrokerOptions): Promise<ServiceProce
   const settings = join(directory, "server.properties");
   writeFileSync(settings, brokerProperties({ node, nodes, dataDirectory: join(directory, "data"), config }));
 
-  const format = ["format", "--cluster-id", clusterId, "--config", settings];
+  // In one word: an id may begin with a dash, and one in 64 does.
+  const format = ["format", `--cluster-id=${clusterId}`, "--config", settings];
   const { code, stdout, stderr } = await createJava(classes, reaper).runTool("kafka.tools.StorageTool", format);
   if (code !== 0) throw new ServiceError(`Kafka's storage was not formatted:\n${stdout}${stderr}`);
 
