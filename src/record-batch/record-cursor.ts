@@ -3,8 +3,8 @@ import { isOriginKey, ORIGIN_BYTES } from "./origin.ts";
 import { readVarint, readVarlong, type VarintEnd } from "./varint.ts";
 
 /**
- * The most headers of one record. Each becomes an object of some 170 bytes, though it may take but two in its batch, and
- * a batch of a few thousand bytes could decompress to millions of them.
+ * The most headers of one record, not counting its origin, which a relay may add. Each becomes an object of some 170
+ * bytes, though it may take but two in its batch: a batch of a few thousand bytes could decompress to millions of them.
  */
 const MAX_HEADERS = 4_096;
 
@@ -103,11 +103,12 @@ export class RecordCursor implements VarintEnd {
     this.headerCountField = this.end;
     this.headerCount = readVarint(bytes, this.end, limit, this);
     if (this.end < 0 || this.headerCount < 0) throw new RangeError("a record's headers are cut");
-    if (this.headerCount > MAX_HEADERS) throw new RangeError(`a record has ${this.headerCount} headers`);
     this.headersStart = this.end;
     this.originAt = -1;
     if (this.headerCount > 0) this.#walkHeaders(limit);
     if (this.end !== limit) throw new RangeError("a record's parts don't fill its length");
+    if (this.headerCount > MAX_HEADERS + (this.originAt < 0 ? 0 : 1))
+      throw new RangeError(`a record has ${this.headerCount} headers`);
     return true;
   }
 

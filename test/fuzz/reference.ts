@@ -1,6 +1,7 @@
 import { crc32c } from "@node-rs/crc32";
 import { decompress } from "../../src/record-batch/compression.ts";
 import { CODECS } from "../../src/record-batch/layout.ts";
+import { ORIGIN_BYTES, ORIGIN_HEADER } from "../../src/record-batch/origin.ts";
 import type { HostileInput } from "./input.ts";
 
 /** A record as the reference reader sees it. */
@@ -93,17 +94,21 @@ function open(codecNumber: number, payload: Buffer): Buffer {
   }
 }
 
-/** As many as `MAX_HEADERS` in src/record-batch/record-cursor.ts. */
-const MOST_HEADERS = 4_096n;
+const ORIGIN_KEY = Buffer.from(ORIGIN_HEADER);
+/** As many as `MAX_HEADERS` in src/record-batch/record-cursor.ts; one more with an origin. */
+const MOST_HEADERS = 4_096;
 
 function readHeaders(record: Reader): (readonly [Buffer, Buffer | null])[] {
   const count = record.varint(32);
-  if (count < 0n || count > MOST_HEADERS) throw new Refusal("header count");
-  return Array.from({ length: Number(count) }, () => {
+  if (count < 0n || count > MOST_HEADERS + 1) throw new Refusal("header count");
+  const headers = Array.from({ length: Number(count) }, () => {
     const key = record.nullable();
     if (key === null) throw new Refusal("a header without a name");
     return [key, record.nullable()] as const;
   });
+  const hasOrigin = headers.some(([key, value]) => key.equals(ORIGIN_KEY) && value?.length === ORIGIN_BYTES);
+  if (count > MOST_HEADERS && !hasOrigin) throw new Refusal("header count");
+  return headers;
 }
 
 /** Takes bytes from the front, and refuses where there are none. */

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { offsetAfter } from "../../../src/record-batch/batch.ts";
-import { BatchBuilder, type NewRecord } from "../../../src/record-batch/batch-builder.ts";
+import { BatchBuilder, type NewRecord, stampBatch } from "../../../src/record-batch/batch-builder.ts";
 import { compress } from "../../../src/record-batch/compression.ts";
 import * as layout from "../../../src/record-batch/layout.ts";
 import { readRecords } from "../../../src/record-batch/records.ts";
+import { type OutputBatch, Transcoder, type TranscoderInput } from "../../../src/relay/transcoder.ts";
 import { runBombs, runCases } from "../../fuzz/run.ts";
-import { batchOf, recrc } from "../../helpers/batches.ts";
+import { batchOf, NO_PRODUCER, recrc } from "../../helpers/batches.ts";
 import { seeds } from "../../helpers/seeds.ts";
 
 /** A slice of `node test/fuzz/record-batch.ts`, which runs a million cases. */
@@ -56,6 +57,18 @@ test("a record with millions of headers is refused before any of them is made", 
   const headers = (count: number) => batchOf([{ ...one, headers: Array(count).fill({ key: "", value: null }) }]);
   assert.equal([...readRecords(fetched(headers(4_096)))][0]?.headers.length, 4_096);
   assert.throws(() => [...readRecords(fetched(headers(4_097)))], { code: "BATCH_CORRUPT" });
+});
+
+test("a record with as many headers as there may be is read again after a relay has added its origin", () => {
+  const input = batchOf([{ ...one, headers: Array(4_096).fill({ key: "", value: null }) }]);
+  const transcoder = new Transcoder({ partitions: 1, batchBytes: 1, codec: "none", provenance: true });
+  const outputs: Buffer[] = [];
+  const take = ({ batch }: OutputBatch<TranscoderInput>) => {
+    stampBatch(batch, NO_PRODUCER);
+    outputs.push(batch.bytes);
+  };
+  transcoder.add({ ...fetched(input), topicId: "zHaV0daIQvO8jLlQ5f0x4A" }, { outputs: 0 }, take);
+  assert.equal([...readRecords(fetched(Buffer.concat(outputs)))][0]?.headers.length, 4_097);
 });
 
 test("a batch of zstd frames without end, and without content, is refused", () => {
