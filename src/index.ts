@@ -6,7 +6,8 @@ export { KAFKA_DEFAULTS, type KafkaOptions, type SaslOptions } from "./kafka/opt
 export { RecordProducer, type RecordProducerOptions } from "./kafka/record-producer.ts";
 export { FETCH_DEFAULTS, type FetchOptions, openSource } from "./kafka/source.ts";
 export { RELAY_DEFAULTS, type RelayOptions } from "./relay/options.ts";
-export { newRelayStats, type RelayContext, type RelayStats, runRelay } from "./relay/relay.ts";
+export { type RelayContext, runRelay } from "./relay/relay.ts";
+export { newRelayStats, type RelayStats } from "./relay/stats.ts";
 export { SINK_DEFAULTS, type SinkOptions, type SinkRoute } from "./sink/options.ts";
 export { runSink, type SinkParts } from "./sink/sink.ts";
 export { newSinkStats, type SinkStats } from "./sink/stats.ts";

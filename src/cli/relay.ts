@@ -41,6 +41,8 @@ function relayOptions({ values }: Config): RelayOptions {
     codec: values["relay.codec"],
     batchBytes: values["relay.batchBytes"],
     lingerMs: values["relay.lingerMs"],
+    poisonBatch: values["relay.poisonBatch"],
+    deadLetterSuffix: values["relay.deadLetterSuffix"],
     commitIntervalMs: values["relay.commitIntervalMs"],
     drainDeadlineMs: values["relay.drainDeadlineMs"],
     fetch: fetchOptions(values),

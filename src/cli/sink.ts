@@ -96,6 +96,7 @@ function sinkOptions(values: Values): SinkOptions {
     batchTimeoutMs: values["sink.batchTimeoutMs"],
     inFlightRecords: values["sink.inFlightRecords"],
     inFlightBytes: values["sink.inFlightBytes"],
+    poisonBatch: values["sink.poisonBatch"],
     commitIntervalMs: values["sink.commitIntervalMs"],
     drainDeadlineMs: values["sink.drainDeadlineMs"],
     retryBackoff: { baseMs: values["sink.retryBaseMs"], maxMs: values["sink.retryMaxMs"] },

@@ -1,25 +1,11 @@
+import type { PoisonBatch } from "../record-batch/batch.ts";
 import type { NewRecord } from "../record-batch/batch-builder.ts";
 import { ORIGIN_HEADER, type Origin, packOrigin } from "../record-batch/origin.ts";
 import type { KafkaRecord } from "../record-batch/records.ts";
+import { poisonLetters } from "./poison.ts";
+import { type DeadLetterReason, reasonHeaders } from "./reason.ts";
 
 export const DEAD_LETTER_SUFFIX = ".dead-letter";
-
-/** Headers of a dead letter, behind the record's own. Of one that is there twice the last counts. */
-export const ERROR_CODE_HEADER = "spillway-error-code";
-export const ERROR_MESSAGE_HEADER = "spillway-error-message";
-/** When it was given up, as an ISO 8601 time. */
-export const FAILED_AT_HEADER = "spillway-failed-at";
-
-/** A message may quote the record; a header needs no more than its beginning. */
-const MAX_MESSAGE_CHARACTERS = 1_000;
-
-/** Why a record can't be handled. */
-export interface DeadLetterReason {
-  /** Stable, for programs: such as `invalid-json` or `mongodb-11000`. */
-  readonly code: string;
-  /** For people. It may quote the record, so it belongs into the dead letter and not into a log. */
-  readonly message: string;
-}
 
 /** Whatever writes a record and resolves once it is acknowledged: a `RecordProducer`. */
 export interface DeadLetterProducer {
@@ -55,17 +41,17 @@ export class DeadLetters {
   async send(record: KafkaRecord, origin: Origin, reason: DeadLetterReason): Promise<void> {
     await this.#producer.send(this.topicFor(record.topic), deadLetter(record, origin, reason, new Date()));
   }
+
+  /** The same for a batch that can't be read: its bytes are kept. */
+  async sendBatch(poison: PoisonBatch, topicId: string): Promise<void> {
+    const topic = this.topicFor(poison.topic);
+    await Promise.all(poisonLetters(poison, topicId, new Date()).map((letter) => this.#producer.send(topic, letter)));
+  }
 }
 
 /** The dead letter of a record. `origin` is where the record came from, in whatever way the caller knows it. */
 export function deadLetter(record: KafkaRecord, origin: Origin, reason: DeadLetterReason, failedAt: Date): NewRecord {
-  const text = (key: string, value: string) => ({ key, value: Buffer.from(value.slice(0, MAX_MESSAGE_CHARACTERS)) });
-  const headers = [
-    ...record.headers,
-    text(ERROR_CODE_HEADER, reason.code),
-    text(ERROR_MESSAGE_HEADER, reason.message),
-    text(FAILED_AT_HEADER, failedAt.toISOString()),
-  ];
+  const headers = [...record.headers, ...reasonHeaders(reason, failedAt)];
   if (record.origin === undefined) headers.push({ key: ORIGIN_HEADER, value: packOrigin(origin) });
   return { key: record.key, value: record.value, timestamp: timestampOf(record, failedAt), headers };
 }

@@ -1,3 +1,5 @@
+import { DEAD_LETTER_SUFFIX } from "../dead-letter/dead-letter.ts";
+import type { PoisonBatchPolicy } from "../dead-letter/poison.ts";
 import type { GroupOptions } from "../kafka/group-member.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
 import type { FetchOptions } from "../kafka/source.ts";
@@ -24,6 +26,10 @@ export interface RelayOptions {
   readonly batchBytes: number;
   /** Milliseconds a batch waits for more records. */
   readonly lingerMs: number;
+  /** What to do with a record batch that can't be read: end with BATCH_CORRUPT, or keep its bytes as a dead letter. */
+  readonly poisonBatch: PoisonBatchPolicy;
+  /** Behind the source's name it makes that of the topic for dead letters. */
+  readonly deadLetterSuffix: string;
   readonly commitIntervalMs: number;
   /** Milliseconds to finish what was read when a rebalance or the end comes. Less than the rebalance time-out. */
   readonly drainDeadlineMs: number;
@@ -38,6 +44,8 @@ export const RELAY_DEFAULTS = {
   codec: "source",
   batchBytes: 128 * 1024,
   lingerMs: 5,
+  poisonBatch: "stop",
+  deadLetterSuffix: DEAD_LETTER_SUFFIX,
   commitIntervalMs: 1_000,
   drainDeadlineMs: 20_000,
 } as const satisfies Partial<RelayOptions>;

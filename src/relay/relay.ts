@@ -7,7 +7,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
-import { isRetryable, messageOf, SpillwayError } from "../errors.ts";
+import { SpillwayError } from "../errors.ts";
 import { ensureTopic } from "../kafka/admin.ts";
 import { Brokers } from "../kafka/cluster.ts";
 import type { Generation } from "../kafka/generation.ts";
@@ -15,18 +15,12 @@ import { GroupMember } from "../kafka/group-member.ts";
 import { topicMissing } from "../kafka/offsets.ts";
 import { openSource } from "../kafka/source.ts";
 import { Writer } from "../kafka/writer.ts";
-import { every } from "../runtime/every.ts";
-import { InputTracker, type RelayInput } from "./input-tracker.ts";
+import { type OnPoison, stopAtPoison } from "../record-batch/batch.ts";
+import { AtLeastOnce, type TrackedInput } from "./at-least-once.ts";
 import type { RelayOptions } from "./options.ts";
-import { type OutputBatch, Transcoder } from "./transcoder.ts";
-
-/** What the relay has done since it began. */
-export interface RelayStats {
-  recordsRead: number;
-  recordsWritten: number;
-  bytesWritten: number;
-  readonly startedAt: number;
-}
+import { deadLetterTopicOf } from "./poison.ts";
+import { newRelayStats, type RelayStats } from "./stats.ts";
+import { Transcoder } from "./transcoder.ts";
 
 export interface RelayContext {
   readonly signal: AbortSignal;
@@ -51,11 +45,7 @@ export async function runRelay(
   for await (const generation of member.generations()) {
     await relayGeneration(generation, { options, writer, log, stats });
   }
-  log.info({ recordsRead: stats.recordsRead, recordsWritten: stats.recordsWritten }, "relay stopped");
-}
-
-export function newRelayStats(): RelayStats {
-  return { recordsRead: 0, recordsWritten: 0, bytesWritten: 0, startedAt: Date.now() };
+  log.info({ ...stats }, "relay stopped");
 }
 
 interface Parts {
@@ -66,74 +56,27 @@ interface Parts {
 }
 
 /** fetch → transcode → produce → commit, until the generation is over; then drain, and commit what was drained. */
-async function relayGeneration(generation: Generation, { options, writer, log, stats }: Parts): Promise<void> {
-  const { signal } = generation;
+async function relayGeneration(generation: Generation, parts: Parts): Promise<void> {
+  const { options, stats, log } = parts;
   const positions = await generation.positions();
-  const inputs = new InputTracker(positions);
-  const transcoder = new Transcoder<RelayInput>({ ...options });
-  const failed = new AbortController();
-  let linger: NodeJS.Timeout | undefined;
-  /** Batches under way to each target partition. */
-  const underWay = new Array<number>(options.partitions).fill(0);
+  const transcoder = new Transcoder<TrackedInput>({ ...options });
+  await using delivery = new AtLeastOnce({ ...parts, generation, positions, transcoder });
 
-  const produce = ({ partition, batch, inputs: from }: OutputBatch<RelayInput>) => {
-    underWay[partition] = (underWay[partition] ?? 0) + 1;
-    writer.write(options.target, partition, batch).then(
-      () => {
-        underWay[partition] = (underWay[partition] ?? 1) - 1;
-        stats.recordsWritten += batch.recordCount;
-        stats.bytesWritten += batch.bytes.length;
-        for (const input of from) inputs.release(input);
-      },
-      (error: unknown) => failed.abort(error),
-    );
-  };
-  // While a partition has a batch under way, its open one goes on filling: a broker that answers slowly gets larger
-  // batches, and not a queue of small ones that it can never work off.
-  const drainIdle = () => {
-    const left = transcoder.drain(produce, (partition) => underWay[partition] === 0);
-    linger = left ? setTimeout(drainIdle, options.lingerMs) : undefined;
-  };
-  const commit = async () => {
-    const progressed = inputs.progress();
-    if (progressed.length === 0) return;
-    await generation.commit(progressed);
-    inputs.committed(progressed);
-  };
-  const committing = every(
-    options.commitIntervalMs,
-    commit,
-    unlessOver(log, (error) => failed.abort(error)),
-  );
-
-  try {
-    const source = openSource({ ...options, positions, signal: AbortSignal.any([signal, failed.signal]), log });
-    for await (const fetched of source) {
-      const input = inputs.begin(fetched);
-      stats.recordsRead += transcoder.add(fetched, input, produce);
-      inputs.release(input);
-      linger ??= setTimeout(drainIdle, options.lingerMs);
-      await writer.ready(signal).catch(unlessAborted(signal));
-      await nextTurn(); // a full queue would keep the event loop from sending what is ready
-    }
-    failed.signal.throwIfAborted();
-    clearTimeout(linger);
-    transcoder.drain(produce);
-    await writer.flush(options.drainDeadlineMs).catch((error: unknown) => {
-      if (!isTimeout(error)) throw error;
-      log.warn(
-        { inFlightBytes: writer.inFlightBytes },
-        "not everything was acknowledged in time: it will be relayed again",
-      );
-    });
-  } finally {
-    clearTimeout(linger);
-    await committing.stop();
+  const signal = AbortSignal.any([generation.signal, delivery.failed]);
+  for await (const fetched of openSource({ ...options, positions, signal, log })) {
+    const input = delivery.begin(fetched);
+    const bury: OnPoison = (poison) => delivery.bury(poison, fetched.topicId, input);
+    const onPoison = options.poisonBatch === "stop" ? stopAtPoison : bury;
+    stats.recordsRead += transcoder.add(fetched, input, delivery.produce, onPoison);
+    delivery.end(fetched, input);
+    await delivery.room(signal).catch(unlessAborted(signal));
+    await nextTurn(); // a full queue would keep the event loop from sending what is ready
   }
-  await commit().catch(unlessOver(log, rethrow));
+  delivery.failed.throwIfAborted();
+  await delivery.finish();
 }
 
-/** Creates the target or checks it; the source must be there. */
+/** Creates the target or checks it, and the dead-letter topic where one is used; the source must be there. */
 async function prepareTopics(options: RelayOptions, signal: AbortSignal, log: Logger): Promise<void> {
   const { source, target, partitions, replicationFactor } = options;
   if (source === target) throw new SpillwayError("CONFIG_INVALID", `A topic can't be relayed into itself: ${source}`);
@@ -142,28 +85,20 @@ async function prepareTopics(options: RelayOptions, signal: AbortSignal, log: Lo
   const [found] = await brokers.topics([source]);
   if (found === undefined) throw topicMissing(source);
   await ensureTopic(brokers, { topic: target, partitions, replicationFactor }, signal);
+  if (options.poisonBatch === "dead-letter") await ensureDeadLetterTopic(brokers, options, signal);
   log.info({ source, sourcePartitions: found.partitions.length, target, partitions }, "relaying");
 }
 
-/** A commit that comes too late is no failure of the relay: what it covered is relayed again. */
-function unlessOver(log: Logger, failed: (error: unknown) => void): (error: unknown) => void {
-  return (error) => {
-    const over = isRetryable(error) || (error instanceof SpillwayError && error.code === "FENCED");
-    if (over) log.warn({ error: messageOf(error) }, "commit failed: what it covered will be relayed again");
-    else failed(error);
-  };
+/** Dead letters are few, and their order is worth keeping: one partition, unless somebody has made it with more. */
+async function ensureDeadLetterTopic(brokers: Brokers, options: RelayOptions, signal: AbortSignal): Promise<void> {
+  const topic = deadLetterTopicOf(options);
+  const [found] = await brokers.topics([topic]);
+  if (found !== undefined) return;
+  await ensureTopic(brokers, { topic, partitions: 1, replicationFactor: options.replicationFactor }, signal);
 }
 
 function unlessAborted(signal: AbortSignal): (error: unknown) => void {
   return (error) => {
     if (!signal.aborted) throw error;
   };
-}
-
-function rethrow(error: unknown): never {
-  throw error;
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof SpillwayError && error.code === "TIMEOUT";
 }

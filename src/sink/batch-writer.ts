@@ -1,28 +1,19 @@
-import type { Logger } from "pino";
-import type { DeadLetterReason, DeadLetters } from "../dead-letter/dead-letter.ts";
-import { messageOf, SpillwayError } from "../errors.ts";
-import { type Backoff, backoffMs, pause, retry } from "../runtime/backoff.ts";
-import { type DocumentShape, originOf } from "./operations.ts";
+import { SpillwayError } from "../errors.ts";
+import { backoffMs, pause } from "../runtime/backoff.ts";
+import { type BurialParts, bury } from "./bury.ts";
+import type { DocumentShape } from "./operations.ts";
 import type { Outage } from "./outage.ts";
-import { type DeadRecord, planBatch, settle } from "./plan.ts";
-import type { InFlightRecord, Progress } from "./progress.ts";
-import type { SinkStats } from "./stats.ts";
+import { planBatch, settle } from "./plan.ts";
+import type { InFlightRecord } from "./progress.ts";
 import type { Target } from "./target.ts";
 
-export interface BatchWriterParts {
+export interface BatchWriterParts extends BurialParts {
   readonly target: Target;
-  readonly deadLetters: Pick<DeadLetters, "send" | "topicFor">;
   /** All batches share them. */
   readonly outages: { readonly target: Outage; readonly deadLetters: Outage };
   /** By topic. */
   readonly collections: ReadonlyMap<string, string>;
   readonly document: DocumentShape;
-  readonly retryBackoff: Backoff;
-  readonly progress: Progress;
-  readonly stats: SinkStats;
-  readonly log: Logger;
-  /** Aborted when what isn't written by now is to be left. */
-  readonly abandoned: AbortSignal;
 }
 
 /**
@@ -71,37 +62,4 @@ async function writeTo(collection: string, batch: readonly InFlightRecord[], par
       await pause(backoffMs(failures, parts.retryBackoff), abandoned);
     }
   }
-}
-
-/** Puts records into the dead-letter topic. */
-async function bury(dead: readonly DeadRecord[], parts: BatchWriterParts): Promise<void> {
-  const [first] = dead;
-  if (first === undefined) return;
-  await Promise.all(dead.map(({ record, reason }) => buryOne(record, reason, parts)));
-  const { topic, partition, offset } = first.record.record;
-  parts.log.warn(
-    { topic, partition, offset: String(offset), reason: first.reason.code, records: dead.length },
-    `records went to ${parts.deadLetters.topicFor(topic)}; this is the first of them`,
-  );
-}
-
-async function buryOne(item: InFlightRecord, reason: DeadLetterReason, parts: BatchWriterParts): Promise<void> {
-  const outage = parts.outages.deadLetters;
-  let startedAt = 0;
-  await retry(
-    () => {
-      startedAt = performance.now();
-      return parts.deadLetters.send(item.record, originOf(item.record, item.topicId), reason);
-    },
-    {
-      signal: parts.abandoned,
-      backoff: parts.retryBackoff,
-      deadlineMs: Number.POSITIVE_INFINITY,
-      onRetry: (error) => outage.failed(startedAt, messageOf(error)),
-    },
-  );
-  parts.abandoned.throwIfAborted();
-  outage.succeeded(startedAt);
-  parts.stats.recordsDeadLettered++;
-  parts.progress.done(item);
 }

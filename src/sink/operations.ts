@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { DeadLetterReason } from "../dead-letter/dead-letter.ts";
+import type { DeadLetterReason } from "../dead-letter/reason.ts";
 import { decodeJson } from "../decode/json.ts";
 import type { Origin } from "../record-batch/origin.ts";
 import type { KafkaRecord } from "../record-batch/records.ts";

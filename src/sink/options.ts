@@ -1,3 +1,4 @@
+import type { PoisonBatchPolicy } from "../dead-letter/poison.ts";
 import type { Backoff } from "../runtime/backoff.ts";
 import type { DocumentShape } from "./operations.ts";
 
@@ -22,6 +23,8 @@ export interface SinkOptions {
   readonly inFlightRecords: number;
   /** Bytes of keys, values and headers that may be read and not yet written. */
   readonly inFlightBytes: number;
+  /** What to do with a record batch that can't be read: end with BATCH_CORRUPT, or keep its bytes as a dead letter. */
+  readonly poisonBatch: PoisonBatchPolicy;
   readonly commitIntervalMs: number;
   /** Milliseconds to finish what was read when a generation of the group is over. Less than the rebalance time-out. */
   readonly drainDeadlineMs: number;
@@ -48,6 +51,7 @@ export const SINK_DEFAULTS = {
   batchTimeoutMs: 100,
   inFlightRecords: 20_000,
   inFlightBytes: 32 * 1024 * 1024,
+  poisonBatch: "stop",
   commitIntervalMs: 1_000,
   drainDeadlineMs: 20_000,
   retryBackoff: { baseMs: 100, maxMs: 5_000 },

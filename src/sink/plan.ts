@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from "../dead-letter/dead-letter.ts";
+import type { DeadLetterReason } from "../dead-letter/reason.ts";
 import { type DocumentShape, type Operation, originOf, toOperation } from "./operations.ts";
 import type { InFlightRecord } from "./progress.ts";
 import type { Outcome } from "./target.ts";

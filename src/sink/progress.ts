@@ -1,8 +1,10 @@
+import { Frontiers } from "../kafka/frontiers.ts";
 import type { FetchedPartition } from "../kafka/source.ts";
-import { type Position, partitionKey } from "../kafka/topic-partition.ts";
+import type { Position } from "../kafka/topic-partition.ts";
+import { type OnPoison, type PoisonBatch, stopAtPoison } from "../record-batch/batch.ts";
 import { murmur2 } from "../record-batch/murmur2.ts";
 import { type KafkaRecord, readRecords } from "../record-batch/records.ts";
-import { CommitFrontier, type FrontierEntry } from "../runtime/commit-frontier.ts";
+import type { CommitFrontier, FrontierEntry } from "../runtime/commit-frontier.ts";
 import { InFlightLimit } from "../runtime/in-flight-limit.ts";
 import type { SinkStats } from "./stats.ts";
 
@@ -21,7 +23,7 @@ export interface InFlightRecord {
   readonly slice: Slice;
 }
 
-/** Neighbours in a partition. It is done, and may be committed, when each of its records is. */
+/** Neighbours in a partition. It is done, and may be committed, when each of its records is, and each poison batch. */
 interface Slice {
   readonly frontier: CommitFrontier;
   readonly entry: FrontierEntry;
@@ -30,10 +32,11 @@ interface Slice {
   remaining: number;
 }
 
-interface Tracked {
-  readonly position: Position;
-  readonly frontier: CommitFrontier;
-  committed: bigint;
+/** A batch on its way through the sink that can't be read. */
+export interface InFlightPoison {
+  readonly poison: PoisonBatch;
+  readonly topicId: string;
+  readonly slice: Slice;
 }
 
 /**
@@ -43,7 +46,7 @@ interface Tracked {
  * record for which it wasn't.
  */
 export class Progress {
-  readonly #tracked: ReadonlyMap<string, Tracked>;
+  readonly #frontiers: Frontiers;
   readonly #limit: InFlightLimit;
   readonly #stats: SinkStats;
 
@@ -52,12 +55,7 @@ export class Progress {
     bounds: { readonly inFlightRecords: number; readonly inFlightBytes: number },
     stats: SinkStats,
   ) {
-    this.#tracked = new Map(
-      positions.map((position) => {
-        const frontier = new CommitFrontier(position.offset);
-        return [partitionKey(position), { position, frontier, committed: position.offset }];
-      }),
-    );
+    this.#frontiers = new Frontiers(positions);
     this.#limit = new InFlightLimit({ items: bounds.inFlightRecords, bytes: bounds.inFlightBytes });
     this.#stats = stats;
   }
@@ -73,59 +71,67 @@ export class Progress {
 
   /**
    * Yields what was fetched of a partition in slices of records. Each is in flight as it is yielded.
+   * @param bury takes a batch that can't be read, which is in flight too; without it, reading ends there
    * @throws SpillwayError BATCH_CORRUPT
    */
-  *read(fetched: FetchedPartition): Generator<readonly InFlightRecord[], void, undefined> {
-    const tracked = this.#tracked.get(partitionKey(fetched));
-    if (tracked === undefined) throw new RangeError(`${partitionKey(fetched)} is not read here`);
+  *read(
+    fetched: FetchedPartition,
+    bury?: (poison: InFlightPoison) => void,
+  ): Generator<readonly InFlightRecord[], void, undefined> {
+    const frontier = this.#frontiers.of(fetched);
     let records: KafkaRecord[] = [];
-    for (const record of readRecords(fetched)) {
-      if (records.length === SLICE_RECORDS) {
-        yield this.#slice(fetched.topicId, tracked.frontier, records, record.offset);
-        records = [];
-      }
+    let poisons: PoisonBatch[] = [];
+    const cut = (nextOffset: bigint): readonly InFlightRecord[] => {
+      const { topicId } = fetched;
+      const slice = this.#begin(frontier, records, poisons, nextOffset);
+      const inFlight = records.map((record) => ({ record, topicId, keyHash: hashOf(record.key), slice }));
+      for (const poison of poisons) bury?.({ poison, topicId, slice });
+      records = [];
+      poisons = [];
+      return inFlight;
+    };
+    const onPoison: OnPoison = bury === undefined ? stopAtPoison : (poison) => void poisons.push(poison);
+    for (const record of readRecords(fetched, onPoison)) {
+      if (records.length === SLICE_RECORDS) yield cut(record.offset);
       records.push(record);
     }
     // The last slice reaches to where fetching goes on: behind records there may be transaction markers, or a gap.
-    yield this.#slice(fetched.topicId, tracked.frontier, records, fetched.nextOffset);
+    yield cut(fetched.nextOffset);
   }
 
-  /** The record is written, or in the dead-letter topic. */
-  done({ slice }: InFlightRecord): void {
+  /** The record is written, or in the dead-letter topic, as a poison batch can only be. */
+  done({ slice }: InFlightRecord | InFlightPoison): void {
     slice.remaining--;
     if (slice.remaining === 0) this.#leave(slice);
   }
 
   /** The positions that are reached and not committed. */
   uncommitted(): readonly Position[] {
-    return [...this.#tracked.values()]
-      .filter(({ frontier, committed }) => frontier.position !== committed)
-      .map(({ position, frontier }) => ({ ...position, offset: frontier.position }));
+    return this.#frontiers.uncommitted();
   }
 
   /** These positions are committed. */
   committed(positions: readonly Position[]): void {
-    for (const position of positions) {
-      const tracked = this.#tracked.get(partitionKey(position));
-      if (tracked !== undefined) tracked.committed = position.offset;
-    }
+    this.#frontiers.committed(positions);
   }
 
-  #slice(
-    topicId: string,
+  #begin(
     frontier: CommitFrontier,
     records: readonly KafkaRecord[],
+    poisons: readonly PoisonBatch[],
     nextOffset: bigint,
-  ): readonly InFlightRecord[] {
+  ): Slice {
     let bytes = 0;
     for (const record of records) bytes += bytesOf(record);
+    for (const poison of poisons) bytes += poison.bytes.length;
     const entry = frontier.track(nextOffset);
-    const slice: Slice = { frontier, entry, records: records.length, bytes, remaining: records.length };
+    const remaining = records.length + poisons.length;
+    const slice: Slice = { frontier, entry, records: records.length, bytes, remaining };
     this.#stats.recordsRead += records.length;
     this.#limit.enter(bytes, records.length);
-    if (records.length === 0) this.#leave(slice);
+    if (remaining === 0) this.#leave(slice);
     else this.#show();
-    return records.map((record) => ({ record, topicId, keyHash: hashOf(record.key), slice }));
+    return slice;
   }
 
   #leave({ frontier, entry, records, bytes }: Slice): void {

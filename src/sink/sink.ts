@@ -16,10 +16,11 @@ import { backoffMs, pause } from "../runtime/backoff.ts";
 import { withDeadline } from "../runtime/deadline.ts";
 import { every } from "../runtime/every.ts";
 import { writeBatch } from "./batch-writer.ts";
+import { buryBatch } from "./bury.ts";
 import { LaneChoice, Lanes } from "./lanes.ts";
 import type { SinkOptions } from "./options.ts";
 import { Outage } from "./outage.ts";
-import { type InFlightRecord, Progress } from "./progress.ts";
+import { type InFlightPoison, type InFlightRecord, Progress } from "./progress.ts";
 import { reportProgress, type SinkStats } from "./stats.ts";
 import type { Target } from "./target.ts";
 
@@ -30,7 +31,7 @@ export interface SinkParts {
   /** Begins at the positions; ends when the signal is aborted, and is pulled only while there is room in flight. */
   readonly openSource: (positions: readonly Position[], signal: AbortSignal) => AsyncIterable<FetchedPartition>;
   readonly target: Target;
-  readonly deadLetters: Pick<DeadLetters, "send" | "topicFor">;
+  readonly deadLetters: Pick<DeadLetters, "send" | "sendBatch" | "topicFor">;
   /** The member's own; ends the wait for the database before the first generation. */
   readonly signal: AbortSignal;
   readonly stats: SinkStats;
@@ -79,7 +80,15 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
   const collections = new Map(options.routes.map(({ topic, collection }) => [topic, collection]));
   const writing = { ...parts, ...options, collections, progress, abandoned: abandon.signal };
   const lanes = new Lanes<InFlightRecord>({ ...options, write: (batch) => writeBatch(batch, writing) });
-  lanes.finished.catch((error: unknown) => abandon.signal.aborted || failed.abort(error));
+  const unlessAbandoned = (error: unknown) => abandon.signal.aborted || failed.abort(error);
+  lanes.finished.catch(unlessAbandoned);
+  const burials = new Set<Promise<void>>();
+  const buryPoison = (item: InFlightPoison) => {
+    const burial = buryBatch(item, writing)
+      .catch(unlessAbandoned)
+      .then(() => void burials.delete(burial));
+    burials.add(burial);
+  };
 
   const commit = async () => {
     const reached = progress.uncommitted();
@@ -97,7 +106,7 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
     const laneOf = new LaneChoice(options);
     for await (const fetched of parts.openSource(positions, stop)) {
       laneOf.nextFetch();
-      for (const records of progress.read(fetched)) {
+      for (const records of progress.read(fetched, options.poisonBatch === "stop" ? undefined : buryPoison)) {
         for (const record of records) lanes.push(laneOf.key(record.keyHash), record);
         await progress.room(stop); // demand is bounded here: RxJS knows no backpressure
       }
@@ -111,7 +120,8 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
   // Whoever is fenced need not wait: others read these records by now.
   const deadlineMs = isFenced(failed.signal.reason) ? 0 : options.drainDeadlineMs;
   // A write that fails for good has been noticed above, and one that takes too long is abandoned next.
-  await withDeadline(lanes.finished, deadlineMs, "Draining").catch(() => {});
+  const drained = lanes.finished.then(() => Promise.all(burials));
+  await withDeadline(drained, deadlineMs, "Draining").catch(() => {});
   abandon.abort(new SpillwayError("TIMEOUT", "What isn't written by now is left to be read again"));
   if (progress.recordsInFlight > 0) {
     log.warn({ records: progress.recordsInFlight }, "not everything was written: it will be read again");

@@ -7,6 +7,8 @@ export interface SinkStats {
   /** Replays: their documents were there already. */
   recordsAlreadyWritten: number;
   recordsDeadLettered: number;
+  /** Record batches that could not be read, now in the dead-letter topic. */
+  batchesDeadLettered: number;
   /** Bulk writes tried, and those of them that were tried again because of an outage. */
   batches: number;
   retries: number;
@@ -24,6 +26,7 @@ export function newSinkStats(): SinkStats {
     recordsWritten: 0,
     recordsAlreadyWritten: 0,
     recordsDeadLettered: 0,
+    batchesDeadLettered: 0,
     batches: 0,
     retries: 0,
     recordsInFlight: 0,

@@ -4,7 +4,8 @@ import { Brokers } from "../../src/kafka/cluster.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
 import type { NewRecord } from "../../src/record-batch/batch-builder.ts";
 import { RELAY_DEFAULTS, type RelayOptions } from "../../src/relay/options.ts";
-import { newRelayStats, type RelayStats, runRelay } from "../../src/relay/relay.ts";
+import { runRelay } from "../../src/relay/relay.ts";
+import { newRelayStats, type RelayStats } from "../../src/relay/stats.ts";
 import { consume, groupOf, javaOracle, kafkaOf, makeTopic, produceAll, testLog, until } from "../helpers/kafka.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
 

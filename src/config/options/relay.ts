@@ -1,3 +1,4 @@
+import { POISON_BATCH } from "../../dead-letter/poison.ts";
 import { CODECS } from "../../record-batch/layout.ts";
 import { RELAY_DEFAULTS } from "../../relay/options.ts";
 import { boolean, bytes, choice, integer, milliseconds, text, topicName } from "../kinds.ts";
@@ -103,6 +104,22 @@ export const RELAY_OPTIONS = {
     default: 120_000,
     unit: "ms",
     description: "how long to try to deliver a batch before giving up",
+  }),
+  "relay.poisonBatch": option({
+    kind: choice(...POISON_BATCH),
+    flag: "--poison-batch",
+    env: "SPILLWAY_RELAY_POISON_BATCH",
+    commands: COMMANDS,
+    default: RELAY_DEFAULTS.poisonBatch,
+    description: "when a record batch can't be read: stop, or keep its bytes in the dead-letter topic and go on",
+  }),
+  "relay.deadLetterSuffix": option({
+    kind: text("suffix"),
+    flag: "--dead-letter-suffix",
+    env: "SPILLWAY_RELAY_DEAD_LETTER_SUFFIX",
+    commands: COMMANDS,
+    default: RELAY_DEFAULTS.deadLetterSuffix,
+    description: "what to append to the hot topic's name for the topic of batches that can't be read",
   }),
   "relay.commitIntervalMs": option({
     kind: milliseconds(10, 600_000),

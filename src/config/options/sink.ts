@@ -1,4 +1,5 @@
 import { DEAD_LETTER_SUFFIX } from "../../dead-letter/dead-letter.ts";
+import { POISON_BATCH } from "../../dead-letter/poison.ts";
 import { SINK_DEFAULTS } from "../../sink/options.ts";
 import {
   bytes,
@@ -138,6 +139,14 @@ export const SINK_OPTIONS = {
     default: SINK_DEFAULTS.inFlightBytes,
     unit: "bytes",
     description: "how many bytes of records may be read and not yet written",
+  }),
+  "sink.poisonBatch": option({
+    kind: choice(...POISON_BATCH),
+    flag: "--poison-batch",
+    env: "SPILLWAY_SINK_POISON_BATCH",
+    commands: COMMANDS,
+    default: SINK_DEFAULTS.poisonBatch,
+    description: "when a record batch can't be read: stop, or keep its bytes in the dead-letter topic and go on",
   }),
   "sink.commitIntervalMs": option({
     kind: milliseconds(10, 600_000),

@@ -1,8 +1,9 @@
 import type { Logger } from "pino";
-import type { DeadLetterReason } from "../../../src/dead-letter/dead-letter.ts";
+import type { DeadLetterReason } from "../../../src/dead-letter/reason.ts";
 import type { Generation } from "../../../src/kafka/generation.ts";
 import type { FetchedPartition } from "../../../src/kafka/source.ts";
 import { type Position, partitionKey } from "../../../src/kafka/topic-partition.ts";
+import type { PoisonBatch } from "../../../src/record-batch/batch.ts";
 import type { NewRecord } from "../../../src/record-batch/batch-builder.ts";
 import type { Origin } from "../../../src/record-batch/origin.ts";
 import type { KafkaRecord } from "../../../src/record-batch/records.ts";
@@ -202,6 +203,7 @@ export interface Buried {
 /** Dead letters that are kept. */
 export class MemoryDeadLetters {
   readonly buried: Buried[] = [];
+  readonly buriedBatches: PoisonBatch[] = [];
   fault: () => Promise<void> = async () => {};
 
   topicFor(topic: string): string {
@@ -211,6 +213,11 @@ export class MemoryDeadLetters {
   async send(record: KafkaRecord, origin: Origin, reason: DeadLetterReason): Promise<void> {
     await this.fault();
     this.buried.push({ record, origin, reason });
+  }
+
+  async sendBatch(poison: PoisonBatch, _topicId: string): Promise<void> {
+    await this.fault();
+    this.buriedBatches.push(poison);
   }
 }
 

@@ -1,0 +1,13 @@
+/** What the relay has done since it began. The relay counts, others read. */
+export interface RelayStats {
+  recordsRead: number;
+  recordsWritten: number;
+  bytesWritten: number;
+  /** Record batches that could not be read, sent to the dead-letter topic. */
+  batchesDeadLettered: number;
+  readonly startedAt: number;
+}
+
+export function newRelayStats(): RelayStats {
+  return { recordsRead: 0, recordsWritten: 0, bytesWritten: 0, batchesDeadLettered: 0, startedAt: Date.now() };
+}
