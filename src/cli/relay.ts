@@ -5,7 +5,7 @@ import type { RelayOptions } from "../relay/options.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
-import { keepHeapSmall } from "./memory.ts";
+import { boundHeap } from "./memory.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 /** What disconnecting and leaving the group may take, on top of the drain. */
@@ -16,7 +16,7 @@ export function relayCommand(context: CliContext): Command {
   const command = addFlags(new Command("relay"), "relay")
     .description("drain a hot topic with few partitions into one with many, keeping the order of each key")
     .action(async () => {
-      keepHeapSmall();
+      boundHeap("relay");
       const { config, log } = await prepare(context, command, "relay");
       const options = relayOptions(config);
       const { runRelay } = await import("../relay/relay.ts");

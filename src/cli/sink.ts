@@ -6,7 +6,7 @@ import type { SinkOptions, SinkRoute } from "../sink/options.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
-import { keepHeapSmall } from "./memory.ts";
+import { boundHeap } from "./memory.ts";
 import { untilStopped } from "./stop-signals.ts";
 import { prepareTopics } from "./topics.ts";
 
@@ -21,7 +21,7 @@ export function sinkCommand(context: CliContext): Command {
   const command = addFlags(new Command("sink"), "sink")
     .description("write topics to collections of a database: in batches, in parallel, in the order of each key")
     .action(async () => {
-      keepHeapSmall();
+      boundHeap("sink");
       const { config, log } = await prepare(context, command, "sink");
       const { values } = config;
       const options = sinkOptions(values);

@@ -1,15 +1,14 @@
-import net from "node:net";
-import tls from "node:tls";
+import type net from "node:net";
 import Cluster, { type Broker, type Connection, type InnerLogger } from "kafkajs/src/cluster/index.js";
 import type { Logger } from "pino";
 import { messageOf, SpillwayError } from "../errors.ts";
 import { retry } from "../runtime/backoff.ts";
 import { ERROR, errorName, isAuthorizationError } from "./error-codes.ts";
 import type { KafkaOptions } from "./options.ts";
-import { ProtocolReader, ProtocolWriter, ZERO_UUID } from "./protocol/codec.ts";
+import { ProtocolReader, ZERO_UUID } from "./protocol/codec.ts";
 import { type Api, metadata } from "./protocol/messages.ts";
+import { exchange, frame, openSocket, takeOver } from "./transport.ts";
 
-const KEEP_ALIVE_MS = 60_000;
 const BACKOFF = { baseMs: 100, maxMs: 2_000 };
 /** KafkaJS keeps two connections to each broker: fetches, which wait at the broker, have one to themselves. */
 const FETCH_CONNECTION = 1;
@@ -55,7 +54,7 @@ export class Brokers implements AsyncDisposable {
     this.#logger = innerLogger(log);
     this.#cluster = new Cluster({
       logger: this.#logger,
-      socketFactory: (to) => this.#openSocket(to),
+      socketFactory: (to) => this.#keep(openSocket(to)),
       brokers: shuffled(options.brokers),
       ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
       ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
@@ -214,11 +213,7 @@ export class Brokers implements AsyncDisposable {
   }
 
   #createBroker(connectionPool: Broker["connectionPool"], nodeId?: number): Broker {
-    for (const connection of connectionPool.pool) {
-      // KafkaJS re-arms this timer every millisecond for as long as a connection lives. It only serves requests that
-      // are held back by its own limits, which are not used here.
-      connection.requestQueue.scheduleCheckPendingRequests = () => {};
-    }
+    for (const connection of connectionPool.pool) takeOver(connection);
     return this.#cluster.brokerPool.createBroker({
       connectionPool,
       logger: this.#logger,
@@ -256,83 +251,11 @@ export class Brokers implements AsyncDisposable {
     }
   }
 
-  #openSocket({
-    host,
-    port,
-    ssl,
-    onConnect,
-  }: {
-    host: string;
-    port: number;
-    ssl?: tls.ConnectionOptions;
-    onConnect: () => void;
-  }) {
-    const socket =
-      ssl === undefined || ssl === null
-        ? net.connect({ host, port, noDelay: true }, onConnect)
-        : tls
-            .connect({ host, port, ...(net.isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect)
-            .setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  #keep(socket: net.Socket): net.Socket {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     return socket;
   }
-}
-
-/** A request with its length, header and body still apart, so that large parts need not be copied together. */
-interface Frame {
-  readonly chunks: readonly Buffer[];
-  /** Where the correlation id goes, which is known only when the request is sent. */
-  readonly setCorrelationId: (id: number) => void;
-}
-
-const CORRELATION_ID_AT = 8;
-
-/** Request header v2: length, API key, version, correlation id, client id, no tagged fields. */
-function frame<Q>(api: Api<Q, unknown>, request: Q, clientId: string): Frame {
-  const body = new ProtocolWriter();
-  api.request.write(body, request);
-  const chunks = body.finish();
-  const client = Buffer.from(clientId, "utf8");
-  const header = Buffer.alloc(14 + client.length + 1);
-  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, header.length - 4);
-  header.writeInt32BE(bytes, 0);
-  header.writeInt16BE(api.key, 4);
-  header.writeInt16BE(api.version, 6);
-  header.writeInt16BE(client.length, 12);
-  client.copy(header, 14);
-  return { chunks: [header, ...chunks], setCorrelationId: (id) => header.writeInt32BE(id, CORRELATION_ID_AT) };
-}
-
-/**
- * Sends a request over a connection and returns the bytes of the answer. This is what KafkaJS's own `Connection.send`
- * does, but for its copying each request three times on the way to the socket.
- */
-async function exchange(
-  connection: Connection,
-  { key: apiKey, name: apiName, version: apiVersion }: Pick<Api<unknown, unknown>, "key" | "name" | "version">,
-  { chunks, setCorrelationId }: Frame,
-  { timeoutMs }: { readonly timeoutMs: number },
-): Promise<Buffer> {
-  if (!connection.isAuthenticated()) await connection.authenticate();
-  const { socket } = connection;
-  // Before it is queued: the queue sends at once, and has taken the request in when sending throws.
-  if (socket === undefined || !connection.isConnected()) throw new Error("the connection was closed");
-  const correlationId = connection.nextCorrelationId();
-  setCorrelationId(correlationId);
-  const { promise, resolve, reject } = Promise.withResolvers<{ readonly payload: Buffer }>();
-  connection.requestQueue.push({
-    entry: { apiKey, apiName, apiVersion, correlationId, resolve, reject },
-    expectResponse: true,
-    requestTimeout: timeoutMs,
-    sendRequest: () => {
-      socket.cork();
-      for (const chunk of chunks) socket.write(chunk);
-      socket.uncork();
-    },
-  });
-  return (await promise).payload;
 }
 
 function decode<R>(api: Pick<Api<never, R>, "name" | "version" | "response">, payload: Buffer, broker: string): R {

@@ -85,7 +85,8 @@ export class LivingGeneration implements Generation {
   /** Stops the heartbeats. The member's loop calls it when the body has returned. */
   async end(): Promise<void> {
     this.#over.abort();
-    this.#ended.abort();
+    // A commit that is still tried, or only comes now, ends as any other that comes too late.
+    this.#ended.abort(new SpillwayError("FENCED", `Generation ${this.id} is over`));
     await this.#heartbeats;
   }
 

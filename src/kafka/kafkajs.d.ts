@@ -31,6 +31,7 @@ declare module "kafkajs/src/cluster/index.js" {
       readonly requestTimeout: number;
       readonly sendRequest: () => void;
     }): void;
+    fulfillRequest(answer: { readonly size: number; readonly correlationId: number; readonly payload: Buffer }): void;
   }
 
   export interface Connection {
@@ -38,6 +39,9 @@ declare module "kafkajs/src/cluster/index.js" {
     readonly port: number;
     readonly socket?: Socket;
     readonly requestQueue: RequestQueue;
+    /** Set while logging in. */
+    readonly authHandlers: object | null;
+    processData(chunk: Buffer): void;
     isConnected(): boolean;
     isAuthenticated(): boolean;
     connect(): Promise<unknown>;

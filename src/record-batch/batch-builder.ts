@@ -1,5 +1,6 @@
 import { crc32c } from "@node-rs/crc32";
 import type { RecordBatch } from "./batch.ts";
+import type { BufferPool } from "./buffer-pool.ts";
 import { compress } from "./compression.ts";
 import * as layout from "./layout.ts";
 import { CODECS, type Codec } from "./layout.ts";
@@ -27,7 +28,10 @@ export interface NewRecord {
  * is empty and goes on with a new batch.
  */
 export class BatchBuilder {
-  #bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  readonly #pool: BufferPool | undefined;
+  /** Every batch begins in this one: most partitions of a quiet topic never need more. */
+  #small: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  #bytes: Buffer = this.#small;
   #end = layout.RECORDS;
   #count = 0;
   #baseTimestamp = 0n;
@@ -36,6 +40,11 @@ export class BatchBuilder {
   #baseIsExact = true;
   /** The highest timestamp, as its distance from the base. */
   #maxDelta = 0;
+
+  /** @param pool where larger buffers come from; whoever is done with a sealed batch gives its `memory` back there */
+  constructor(pool?: BufferPool) {
+    this.#pool = pool;
+  }
 
   /** Records in the open batch. */
   get count(): number {
@@ -102,12 +111,8 @@ export class BatchBuilder {
    */
   seal(codec: Codec): SealedBatch | undefined {
     if (this.#count === 0) return undefined;
-    let bytes = this.#bytes.subarray(0, this.#end);
-    if (codec !== "none") {
-      const compressed = compress(codec, bytes.subarray(layout.RECORDS));
-      const header = bytes.subarray(0, layout.RECORDS);
-      bytes = Buffer.concat([header, compressed]);
-    }
+    const memory = codec === "none" ? this.#bytes : this.#compressed(codec);
+    const bytes = codec === "none" ? memory.subarray(0, this.#end) : memory;
     bytes.fill(0, 0, layout.RECORDS);
     bytes.writeInt32BE(bytes.length - layout.LENGTH_OVERHEAD, layout.BATCH_LENGTH);
     bytes.writeInt32BE(-1, layout.LEADER_EPOCH);
@@ -117,13 +122,20 @@ export class BatchBuilder {
     bytes.writeBigInt64BE(this.#baseTimestamp, layout.BASE_TIMESTAMP);
     bytes.writeBigInt64BE(this.#baseTimestamp + BigInt(this.#maxDelta), layout.MAX_TIMESTAMP);
     bytes.writeInt32BE(this.#count, layout.RECORD_COUNT);
-    const sealed = { bytes, recordCount: this.#count };
+    const sealed = { bytes, recordCount: this.#count, memory };
 
-    // The sealed batch keeps this buffer. The next batch is likely to be about as long.
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, this.#end + (this.#end >> 3)));
+    // The sealed batch keeps its buffer.
+    if (memory === this.#small) this.#small = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    else if (memory !== this.#bytes) this.#pool?.give(this.#bytes);
+    this.#bytes = this.#small;
     this.#end = layout.RECORDS;
     this.#count = 0;
     return sealed;
+  }
+
+  #compressed(codec: Codec): Buffer {
+    const compressed = compress(codec, this.#bytes.subarray(layout.RECORDS, this.#end));
+    return Buffer.concat([this.#bytes.subarray(0, layout.RECORDS), compressed]);
   }
 
   #start(timestamp: bigint): number {
@@ -161,8 +173,10 @@ export class BatchBuilder {
   #reserve(more: number): void {
     const needed = this.#end + more;
     if (needed <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    const pooled = this.#pool !== undefined && needed <= this.#pool.bytes;
+    const grown = pooled ? this.#pool.take() : Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
     this.#bytes.copy(grown, 0, 0, this.#end);
+    this.#pool?.give(this.#bytes);
     this.#bytes = grown;
   }
 }
@@ -171,6 +185,8 @@ export class BatchBuilder {
 export interface SealedBatch {
   readonly bytes: Buffer;
   readonly recordCount: number;
+  /** What `bytes` is part of: it goes back to the builder's pool when the batch is not needed any more. */
+  readonly memory: Buffer;
 }
 
 /** Who writes a batch and as which of theirs. -1 in each where the producer is not idempotent. */

@@ -72,6 +72,7 @@ export class AtLeastOnce implements Delivery<TrackedInput> {
       stats.recordsWritten += batch.recordCount;
       stats.bytesWritten += batch.bytes.length;
       for (const input of inputs) release(input);
+      this.#parts.transcoder.recycle(batch);
     });
   };
 

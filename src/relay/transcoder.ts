@@ -6,11 +6,15 @@ import {
   stopAtPoison,
 } from "../record-batch/batch.ts";
 import { BatchBuilder, type SealedBatch } from "../record-batch/batch-builder.ts";
+import { BufferPool } from "../record-batch/buffer-pool.ts";
 import type { Codec } from "../record-batch/layout.ts";
 import { partitionForKey } from "../record-batch/murmur2.ts";
 import { OriginStamp } from "../record-batch/origin.ts";
 import { RecordCursor } from "../record-batch/record-cursor.ts";
 import { advance } from "../record-batch/records.ts";
+
+/** Of buffers that are kept to be used again, at most. */
+const POOLED_BYTES = 16 * 1024 * 1024;
 
 export interface TranscoderOptions {
   /** Partitions of the target topic. */
@@ -53,13 +57,17 @@ export class Transcoder<Input extends TranscoderInput> {
   readonly #cursor = new RecordCursor();
   /** By source partition. */
   readonly #stamps = new Map<string, OriginStamp>();
+  /** For a batch open in each partition and as many again; one may outgrow `batchBytes` by its last record. */
+  readonly #pool: BufferPool;
   /** Where records without a key go, until that batch is full or taken: then the next partition. */
   #keyless = 0;
 
   constructor(options: TranscoderOptions) {
     this.#options = options;
-    this.#outputs = Array.from({ length: options.partitions }, () => ({
-      builder: new BatchBuilder(),
+    const { partitions, batchBytes } = options;
+    this.#pool = new BufferPool(batchBytes + (batchBytes >> 3), Math.min(POOLED_BYTES / batchBytes, 4 * partitions));
+    this.#outputs = Array.from({ length: partitions }, () => ({
+      builder: new BatchBuilder(this.#pool),
       codec: "none" as const,
       inputs: [],
     }));
@@ -109,6 +117,11 @@ export class Transcoder<Input extends TranscoderInput> {
       else left = true;
     }
     return left;
+  }
+
+  /** Takes the memory of a batch back that is acknowledged: nobody will read or write it again. */
+  recycle({ memory }: SealedBatch): void {
+    this.#pool.give(memory);
   }
 
   #partitionOf(cursor: RecordCursor): number {
