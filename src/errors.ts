@@ -14,6 +14,7 @@ export type ErrorCode =
   | "BATCH_CORRUPT"
   | "RECORD_TOO_LARGE"
   | "DELIVERY_FAILED"
+  | "TRANSACTION_FAILED"
   | "FENCED"
   | "PROTOCOL"
   | "TIMEOUT"

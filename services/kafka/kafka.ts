@@ -4,12 +4,15 @@ import type { ServiceProcess } from "../service-process.ts";
 import { createBroker, nodeAddresses } from "./broker.ts";
 import { kafkaClasses } from "./classes.ts";
 import { createJava, type Java } from "./java.ts";
+import type { ProxiedListener } from "./settings.ts";
 
 export interface KafkaOptions {
   /** One broker unless told. Three have replication factor 3 and two replicas in sync at least. */
   readonly brokers?: 1 | 3;
   /** Broker properties that win over the ones set here. */
   readonly config?: Readonly<Record<string, string>>;
+  /** By broker: a second listener, for clients that are to come through a proxy. */
+  readonly proxied?: readonly ProxiedListener[];
 }
 
 export interface KafkaCluster {
@@ -23,9 +26,9 @@ export async function startKafka(options: KafkaOptions, preparation: Preparation
   const { reaper, log, signal } = preparation;
   const classes = await kafkaClasses(preparation);
 
-  const { brokers: count = 1, config = {} } = options;
+  const { brokers: count = 1, config = {}, proxied = [] } = options;
   const started = performance.now();
-  const addresses = await nodeAddresses(count);
+  const addresses = (await nodeAddresses(count)).map((node, i) => ({ ...node, proxied: proxied[i] }));
   const cluster = { nodes: addresses, clusterId: randomBytes(16).toString("base64url"), config };
   // Several brokers on one machine get less memory each.
   const jvm = [count === 1 ? "-Xmx512m" : "-Xmx384m"];

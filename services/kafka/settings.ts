@@ -1,7 +1,14 @@
+/** A listener for clients that come through a proxy: the broker binds `port` and tells them the proxy's. */
+export interface ProxiedListener {
+  readonly port: number;
+  readonly advertisedPort: number;
+}
+
 export interface NodeAddress {
   readonly id: number;
   readonly port: number;
   readonly controllerPort: number;
+  readonly proxied?: ProxiedListener | undefined;
 }
 
 export interface NodeSettings {
@@ -16,13 +23,19 @@ export interface NodeSettings {
 export function brokerProperties({ node, nodes, dataDirectory, config }: NodeSettings): string {
   const replicas = String(nodes.length);
   const minimumInSync = nodes.length > 1 ? "2" : "1";
+  const client = { listener: `CLIENT://127.0.0.1:${node.port}`, advertised: `CLIENT://127.0.0.1:${node.port}` };
+  const proxied = node.proxied && {
+    listener: `PROXIED://127.0.0.1:${node.proxied.port}`,
+    advertised: `PROXIED://127.0.0.1:${node.proxied.advertisedPort}`,
+  };
+  const forClients = proxied === undefined ? [client] : [client, proxied];
   const properties: Record<string, string> = {
     "process.roles": "broker,controller",
     "node.id": String(node.id),
     "controller.quorum.voters": nodes.map((peer) => `${peer.id}@127.0.0.1:${peer.controllerPort}`).join(","),
-    listeners: `CLIENT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`,
-    "advertised.listeners": `CLIENT://127.0.0.1:${node.port}`,
-    "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    listeners: [...forClients.map(({ listener }) => listener), `CONTROLLER://127.0.0.1:${node.controllerPort}`].join(),
+    "advertised.listeners": forClients.map(({ advertised }) => advertised).join(),
+    "listener.security.protocol.map": "CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "CLIENT",
     "controller.listener.names": "CONTROLLER",
     "log.dirs": dataDirectory,

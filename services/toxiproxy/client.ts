@@ -26,6 +26,8 @@ export interface FaultyProxy {
    */
   freeze(options?: { readonly timeoutMilliseconds?: number; readonly direction?: Direction }): Promise<string>;
   limitBandwidth(options: { readonly kilobytesPerSecond: number; readonly direction?: Direction }): Promise<string>;
+  /** Resets every connection (TCP RST, where a cut is an orderly FIN), new ones too, until it is removed. */
+  reset(): Promise<string>;
   remove(fault: string): Promise<void>;
   /** Closes every connection and refuses new ones until restored. Faults stay. */
   cut(): Promise<void>;
@@ -77,6 +79,7 @@ function faults(call: Call, path: string): Omit<FaultyProxy, "name" | "address" 
       add("timeout", direction, { timeout: timeoutMilliseconds }),
     limitBandwidth: ({ kilobytesPerSecond, direction = "downstream" }) =>
       add("bandwidth", direction, { rate: kilobytesPerSecond }),
+    reset: () => add("reset_peer", "downstream", { timeout: 0 }),
     remove: (fault) => call("DELETE", `${path}/toxics/${encodeURIComponent(fault)}`),
     cut: () => call("POST", path, { enabled: false }),
     restore: () => call("POST", path, { enabled: true }),

@@ -49,6 +49,7 @@ const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   BATCH_CORRUPT: 10,
   RECORD_TOO_LARGE: 11,
   DELIVERY_FAILED: 11,
+  TRANSACTION_FAILED: 11,
   FENCED: 11,
   PROTOCOL: 12,
   TIMEOUT: 12,

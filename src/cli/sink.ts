@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Logger } from "pino";
 import type { Values } from "../config/option-table.ts";
 import { required } from "../config/required.ts";
+import type { LostOffsets } from "../kafka/source.ts";
 import type { SinkOptions, SinkRoute } from "../sink/options.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { addFlags } from "./flags.ts";
@@ -73,14 +74,19 @@ async function run(
   await using producer = await RecordProducer.open({ kafka, log, signal: new AbortController().signal });
   await using member = new GroupMember({ ...groupOptions(values, group), kafka, topics, signal, log });
   log.info({ routes: options.routes, group, deadLetterTopics }, "writing to the database");
+  const stats = newSinkStats();
+  const onLost = ({ from, to }: LostOffsets) => {
+    stats.offsetsLost += Number(to - from);
+  };
+  const source = { kafka, log, fetch: fetchOptions(values), onLost };
   await runSink(
     {
       member,
-      openSource: (positions, stop) => openSource({ kafka, positions, signal: stop, log, fetch: fetchOptions(values) }),
+      openSource: (positions, stop) => openSource({ ...source, positions, signal: stop }),
       target,
       deadLetters: new DeadLetters(producer, { suffix }),
       signal,
-      stats: newSinkStats(),
+      stats,
       log,
     },
     options,

@@ -1,6 +1,7 @@
 import { SpillwayError } from "../errors.ts";
-import { endOffsets, ensureTopic } from "../kafka/admin.ts";
+import { ensureTopic } from "../kafka/admin.ts";
 import { Brokers } from "../kafka/cluster.ts";
+import { committedOffsets } from "../kafka/group-offsets.ts";
 import { KAFKA_DEFAULTS, type KafkaOptions } from "../kafka/options.ts";
 import { RecordProducer } from "../kafka/record-producer.ts";
 import { retry } from "../runtime/backoff.ts";
@@ -80,7 +81,9 @@ export async function openStage({ services, flood, parts, signal, onFailure }: S
   ledger.start().catch(onFailure);
   opening.defer(() => ledger.stop().catch(() => undefined));
 
-  const count = async (): Promise<number> => sum((await endOffsets(brokers, names.wide)).values());
+  // Of the wide topic offsets say less: transactions leave markers in it.
+  const hot = { topic: names.hot, partitions: HOT_PARTITIONS };
+  const count = async (): Promise<number> => sum((await committedOffsets(brokers, names.relayGroup, hot)).values());
   const meter = new RelayMeter(() => retry(count, { signal, backoff: BACKOFF, deadlineMs: OFFSETS_DEADLINE_MS }));
   const metering = new AbortController();
   const measured = meter.run(AbortSignal.any([signal, metering.signal])).catch(onFailure);

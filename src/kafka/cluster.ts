@@ -5,8 +5,9 @@ import { messageOf, SpillwayError } from "../errors.ts";
 import { retry } from "../runtime/backoff.ts";
 import { ERROR, errorName, isAuthorizationError } from "./error-codes.ts";
 import type { KafkaOptions } from "./options.ts";
+import type { Api } from "./protocol/api.ts";
 import { ProtocolReader, ZERO_UUID } from "./protocol/codec.ts";
-import { type Api, metadata } from "./protocol/messages.ts";
+import { metadata } from "./protocol/messages.ts";
 import { exchange, frame, openSocket, takeOver } from "./transport.ts";
 
 const BACKOFF = { baseMs: 100, maxMs: 2_000 };
@@ -261,7 +262,9 @@ export class Brokers implements AsyncDisposable {
 function decode<R>(api: Pick<Api<never, R>, "name" | "version" | "response">, payload: Buffer, broker: string): R {
   try {
     const from = new ProtocolReader(payload);
-    for (let tags = from.unsignedVarint(); tags > 0; tags--) {
+    // The header of this one has no tagged fields: it must be readable for those who speak older versions only.
+    const hasTags = api.name !== "ApiVersions";
+    for (let tags = hasTags ? from.unsignedVarint() : 0; tags > 0; tags--) {
       from.unsignedVarint();
       from.skip(from.unsignedVarint());
     }
@@ -282,7 +285,7 @@ function assertSpeaks(
   const range = broker.versions?.[api.key];
   if (range !== undefined && api.version >= range.minVersion && api.version <= range.maxVersion) return;
   throw new SpillwayError("PROTOCOL", `Broker ${address} does not speak ${api.name} version ${api.version}`, {
-    context: { broker: address, hint: "Spillway needs Apache Kafka 3.1 or newer" },
+    context: { broker: address, hint: "Spillway needs Apache Kafka 3.2 or newer" },
   });
 }
 

@@ -5,16 +5,14 @@ import { pause, retry } from "../runtime/backoff.ts";
 import { InFlightLimit } from "../runtime/in-flight-limit.ts";
 import { Brokers, kafkaError } from "./cluster.ts";
 import { ERROR, errorName, isStaleMetadata } from "./error-codes.ts";
-import { EARLIEST, isolationLevel, LATEST, offsetsAt, topicMissing } from "./offsets.ts";
+import { EARLIEST, isolationLevel, LATEST, MISSING_TOPIC_MS, offsetsAt, topicMissing } from "./offsets.ts";
 import type { KafkaOptions } from "./options.ts";
 import type { ValueOf } from "./protocol/codec.ts";
 import { fetch } from "./protocol/messages.ts";
-import type { FetchedPartition, FetchOptions } from "./source.ts";
+import type { FetchedPartition, FetchOptions, LostOffsets } from "./source.ts";
 import type { Position, TopicPartition } from "./topic-partition.ts";
 
 const BACKOFF = { baseMs: 50, maxMs: 2_000 };
-/** A topic that is gone from the metadata may be a broker that has not caught up yet; after this it is gone. */
-const MISSING_TOPIC_MS = 10_000;
 const FOREVER_MS = Number.POSITIVE_INFINITY;
 
 interface Reading extends TopicPartition {
@@ -36,6 +34,7 @@ type PartitionAnswer = FetchResponse["responses"][number]["partitions"][number];
 export class Fetcher implements AsyncDisposable {
   readonly #log: Logger;
   readonly #options: FetchOptions;
+  readonly #onLost: ((lost: LostOffsets) => void) | undefined;
   readonly #brokers: Brokers;
   readonly #readings: Reading[];
   readonly #stop = new AbortController();
@@ -53,9 +52,11 @@ export class Fetcher implements AsyncDisposable {
     readonly signal: AbortSignal;
     readonly log: Logger;
     readonly fetch: FetchOptions;
+    readonly onLost?: ((lost: LostOffsets) => void) | undefined;
   }) {
     this.#log = options.log;
     this.#options = options.fetch;
+    this.#onLost = options.onLost;
     this.#brokers = new Brokers(options.kafka, options.log);
     this.#readings = options.positions.map((position) => ({ ...position, leader: -1 }));
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
@@ -179,8 +180,8 @@ export class Fetcher implements AsyncDisposable {
       isolationLevel: isolationLevel(isolation),
       sessionId: 0,
       sessionEpoch: -1, // no fetch session: every request names all its partitions
-      topics: [...Map.groupBy(led, ({ topicId }) => topicId)].map(([topicId, readings]) => ({
-        topicId,
+      topics: runsOfTopics(led).map((readings) => ({
+        topicId: readings[0].topicId,
         partitions: readings.map(({ partition, offset }) => ({
           partition,
           currentLeaderEpoch: -1,
@@ -274,14 +275,16 @@ export class Fetcher implements AsyncDisposable {
         },
       );
     }
-    reading.offset = outOfRange === "earliest" ? earliest.offset : latest.offset;
-    const lost = earliest.offset > offset ? earliest.offset - offset : 0n;
+    const goesOnAt = outOfRange === "earliest" ? earliest.offset : latest.offset;
+    reading.offset = goesOnAt;
+    const lost = goesOnAt > offset ? goesOnAt - offset : 0n;
     this.#log.error(
-      { topic, partition, offset: String(offset), goesOnAt: String(reading.offset), lostOffsets: String(lost) },
+      { topic, partition, offset: String(offset), goesOnAt: String(goesOnAt), lostOffsets: String(lost) },
       lost > 0n
         ? "RECORDS LOST: retention deleted them before they were read"
         : "the offset to be read is not in the log",
     );
+    if (lost > 0n) this.#onLost?.({ topic, partition, from: offset, to: goesOnAt });
   }
 
   #fail(error: unknown): void {
@@ -289,6 +292,20 @@ export class Fetcher implements AsyncDisposable {
     this.#failure ??= { error };
     this.#wake?.();
   }
+}
+
+/**
+ * Neighbours of one topic, in the order given. Topics are not brought together across it: partitions that are served
+ * often would follow one of theirs that never is to the front, and leave no room for other topics.
+ */
+function runsOfTopics(readings: readonly Reading[]): readonly (readonly [Reading, ...Reading[]])[] {
+  const runs: [Reading, ...Reading[]][] = [];
+  for (const reading of readings) {
+    const last = runs.at(-1);
+    if (last?.[0].topicId === reading.topicId) last.push(reading);
+    else runs.push([reading]);
+  }
+  return runs;
 }
 
 function recreated({ topic, partition, topicId, offset }: Reading, newId: string): SpillwayError {

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { isRetryable, messageOf, SpillwayError } from "../errors.ts";
 import { pause, retry } from "../runtime/backoff.ts";
 import { type Brokers, kafkaError } from "./cluster.ts";
+import { assertSameTopic, offsetsToCommit } from "./committed-offsets.ts";
 import { ERROR, errorName, isCoordinatorMoved } from "./error-codes.ts";
 import type { GroupOptions } from "./group-member.ts";
 import { EARLIEST, LATEST, offsetsAt } from "./offsets.ts";
@@ -10,16 +11,13 @@ import { type Position, partitionKey, type TopicPartition } from "./topic-partit
 
 const BACKOFF = { baseMs: 50, maxMs: 1_000 };
 
-/**
- * What stands beside a committed offset, so that a topic that was deleted and made anew is noticed: offsets of the old
- * one mean nothing in the new one.
- */
-const METADATA_PREFIX = "topic-id=";
-
 /** One generation of a group, as one of its members lives through it. */
 export interface Generation {
+  readonly group: string;
   readonly id: number;
   readonly memberId: string;
+  /** Of a static member. */
+  readonly instanceId: string | undefined;
   readonly assignment: readonly TopicPartition[];
   /**
    * Aborted when it is over: the group rebalances, the member was expelled, or it is told to stop. Heartbeats go on
@@ -27,19 +25,23 @@ export interface Generation {
    */
   readonly signal: AbortSignal;
   /**
-   * Where to read on in each partition assigned: what the group committed, or else by its reset policy.
+   * Where to read on in partitions assigned, all unless told: what the group committed, or else by its reset policy.
    * @throws SpillwayError TOPIC_RECREATED, OFFSET_OUT_OF_RANGE (nothing committed and told to stop then)
    */
-  positions(): Promise<readonly Position[]>;
+  positions(partitions?: readonly TopicPartition[]): Promise<readonly Position[]>;
   /**
    * Commits, under this generation and no other.
    * @throws SpillwayError FENCED where the coordinator has gone on to another generation: somebody else may read these
    *   partitions now, and will read from the last commit on
    */
   commit(positions: readonly Position[]): Promise<void>;
+  /** Asks the coordinator. @throws SpillwayError FENCED if it is over */
+  confirm(): Promise<void>;
 }
 
 export class LivingGeneration implements Generation {
+  readonly group: string;
+  readonly instanceId: string | undefined;
   readonly id: number;
   readonly memberId: string;
   readonly assignment: readonly TopicPartition[];
@@ -52,7 +54,7 @@ export class LivingGeneration implements Generation {
   readonly #findCoordinator: () => Promise<number>;
   readonly #hasChanged: (() => Promise<boolean>) | undefined;
   readonly #brokers: Brokers;
-  readonly #group: GroupOptions;
+  readonly #options: GroupOptions;
   readonly #log: Logger;
   readonly #heartbeats: Promise<void>;
   #coordinator: number;
@@ -76,7 +78,9 @@ export class LivingGeneration implements Generation {
     this.#findCoordinator = parts.findCoordinator;
     this.#hasChanged = parts.hasChanged;
     this.#brokers = parts.brokers;
-    this.#group = parts.group;
+    this.#options = parts.group;
+    this.group = parts.group.group;
+    this.instanceId = parts.group.instanceId;
     this.#log = parts.log;
     this.signal = AbortSignal.any([parts.signal, this.#over.signal]);
     this.#heartbeats = this.#beat();
@@ -90,13 +94,14 @@ export class LivingGeneration implements Generation {
     await this.#heartbeats;
   }
 
-  async positions(): Promise<readonly Position[]> {
-    if (this.assignment.length === 0) return [];
-    const committed = await this.#retry("Reading committed offsets", () => this.#fetchCommitted());
-    const without = this.assignment.filter((partition) => !committed.has(partitionKey(partition)));
-    const { offsetReset, group } = this.#group;
+  async positions(partitions = this.assignment): Promise<readonly Position[]> {
+    if (partitions.length === 0) return [];
+    const committed = await this.#retry("Reading committed offsets", () => this.#fetchCommitted(partitions));
+    const without = partitions.filter((partition) => !committed.has(partitionKey(partition)));
+    const { offsetReset, group } = this.#options;
     const [first] = without;
-    if (first === undefined) return this.#inOrder(committed);
+    const inOrder = () => partitions.flatMap((partition) => committed.get(partitionKey(partition)) ?? []);
+    if (first === undefined) return inOrder();
     if (offsetReset === "stop") {
       throw new SpillwayError("OFFSET_OUT_OF_RANGE", "The group has committed nothing here yet", {
         context: {
@@ -112,25 +117,17 @@ export class LivingGeneration implements Generation {
       offsetsAt(this.#brokers, without, timestamp, "read_committed"),
     );
     for (const position of begin) committed.set(partitionKey(position), position);
-    return this.#inOrder(committed);
+    return inOrder();
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
     if (positions.length === 0) return;
     const request = {
-      groupId: this.#group.group,
+      groupId: this.group,
       generationIdOrMemberEpoch: this.id,
       memberId: this.memberId,
-      groupInstanceId: this.#group.instanceId ?? null,
-      topics: [...Map.groupBy(positions, ({ topic }) => topic)].map(([name, ofTopic]) => ({
-        name,
-        partitions: ofTopic.map(({ topicId, partition, offset }) => ({
-          partitionIndex: partition,
-          committedOffset: offset,
-          committedLeaderEpoch: -1,
-          committedMetadata: METADATA_PREFIX + topicId,
-        })),
-      })),
+      groupInstanceId: this.instanceId ?? null,
+      topics: offsetsToCommit(positions),
     };
     await this.#retry("Committing", async () => {
       const response = await this.#brokers.request(offsetCommit, request, this.#coordinator);
@@ -141,29 +138,34 @@ export class LivingGeneration implements Generation {
     });
   }
 
-  #inOrder(positions: ReadonlyMap<string, Position>): readonly Position[] {
-    return this.assignment.flatMap((partition) => positions.get(partitionKey(partition)) ?? []);
+  async confirm(): Promise<void> {
+    const { id: generationId, memberId } = this;
+    const request = { groupId: this.group, generationId, memberId, groupInstanceId: this.instanceId ?? null };
+    await this.#retry("Confirming the generation", async () => {
+      const { errorCode } = await this.#brokers.request(heartbeat, request, this.#coordinator);
+      this.#check("Confirming the generation", errorCode);
+    });
   }
 
-  async #fetchCommitted(): Promise<Map<string, Position>> {
-    const topics = [...Map.groupBy(this.assignment, ({ topic }) => topic)].map(([name, ofTopic]) => ({
+  async #fetchCommitted(partitions: readonly TopicPartition[]): Promise<Map<string, Position>> {
+    const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, ofTopic]) => ({
       name,
       partitionIndexes: ofTopic.map(({ partition }) => partition),
     }));
     const response = await this.#brokers.request(
       offsetFetch,
-      { groups: [{ groupId: this.#group.group, topics }], requireStable: true },
+      { groups: [{ groupId: this.group, topics }], requireStable: true },
       this.#coordinator,
     );
     const committed = new Map<string, Position>();
     for (const { errorCode: groupCode, topics: answered } of response.groups) {
       this.#check("Reading committed offsets", groupCode);
-      for (const { name: topic, partitions } of answered) {
-        for (const { partitionIndex, errorCode, committedOffset: offset, metadata } of partitions) {
+      for (const { name: topic, partitions: ofTopic } of answered) {
+        for (const { partitionIndex, errorCode, committedOffset: offset, metadata } of ofTopic) {
           this.#check("Reading committed offsets", errorCode, { topic, partition: partitionIndex });
-          const partition = this.assignment.find((own) => own.topic === topic && own.partition === partitionIndex);
+          const partition = partitions.find((own) => own.topic === topic && own.partition === partitionIndex);
           if (partition === undefined || offset < 0n) continue;
-          assertSameTopic({ ...partition, offset }, metadata, this.#group.group);
+          assertSameTopic({ ...partition, offset }, metadata, this.group);
           committed.set(partitionKey(partition), { ...partition, offset });
         }
       }
@@ -173,7 +175,7 @@ export class LivingGeneration implements Generation {
 
   /** Heartbeats until the end, whatever they answer: the coordinator must know that a draining member still lives. */
   async #beat(): Promise<void> {
-    const { heartbeatMs, sessionTimeoutMs, metadataRefreshMs, group, instanceId } = this.#group;
+    const { heartbeatMs, sessionTimeoutMs, metadataRefreshMs, group, instanceId } = this.#options;
     let lastAnswer = performance.now();
     let lastLook = performance.now();
     const request = {
@@ -224,7 +226,7 @@ export class LivingGeneration implements Generation {
       return await retry(operation, {
         signal: this.#ended.signal,
         backoff: BACKOFF,
-        deadlineMs: this.#group.sessionTimeoutMs,
+        deadlineMs: this.#options.sessionTimeoutMs,
         onRetry: (error, attempt) => {
           if (attempt === 3) this.#log.warn({ error: messageOf(error) }, `${what} fails, trying again`);
           void this.#refreshCoordinator();
@@ -239,7 +241,7 @@ export class LivingGeneration implements Generation {
 
   #check(what: string, code: number, place: { topic?: string; partition?: number } = {}): void {
     if (code === ERROR.NONE) return;
-    const context = { ...place, group: this.#group.group, kafkaCode: code };
+    const context = { ...place, group: this.group, kafkaCode: code };
     if (isCoordinatorMoved(code) || code === ERROR.UNSTABLE_OFFSET_COMMIT) {
       throw new SpillwayError("PROTOCOL", `${what}: ${errorName(code)}`, { retryable: true, context });
     }
@@ -270,20 +272,3 @@ const EXPELLED: ReadonlySet<number> = new Set([
   ERROR.UNKNOWN_MEMBER_ID,
   ERROR.FENCED_INSTANCE_ID,
 ]);
-
-function assertSameTopic(
-  { topic, topicId, partition, offset }: Position,
-  metadata: string | null,
-  group: string,
-): void {
-  if (metadata === null || !metadata.startsWith(METADATA_PREFIX) || metadata === METADATA_PREFIX + topicId) return;
-  throw new SpillwayError("TOPIC_RECREATED", "The group's offset was committed for an earlier topic of this name", {
-    context: {
-      topic,
-      partition,
-      offset,
-      group,
-      hint: "Check that nothing is missing, delete the group's offsets for this topic, then start again",
-    },
-  });
-}

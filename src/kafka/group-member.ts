@@ -180,6 +180,10 @@ export class GroupMember implements AsyncDisposable {
       { generation: joined.generationId, memberId: joined.memberId, leader: isLeader, partitions: assignment.length },
       "joined the group",
     );
+    // Whoever was waiting for this has gone: nobody would end the heartbeats.
+    this.#signal.throwIfAborted();
+    // A static leader that comes back isn't asked: what its last assignment was made for, nobody knows.
+    const dealt = joined.skipAssignment ? "unknown" : partitionCounts(metadata);
     return new LivingGeneration({
       id: joined.generationId,
       memberId: joined.memberId,
@@ -187,9 +191,7 @@ export class GroupMember implements AsyncDisposable {
       coordinator,
       findCoordinator: () => this.#coordinator(),
       // Only the leader can deal new partitions out, so only the leader looks for them.
-      hasChanged: isLeader
-        ? async () => partitionCounts(await this.#describe()) !== partitionCounts(metadata)
-        : undefined,
+      hasChanged: isLeader ? async () => partitionCounts(await this.#describe()) !== dealt : undefined,
       brokers: this.#brokers,
       group: this.#options,
       signal: this.#signal,

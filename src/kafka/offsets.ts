@@ -8,6 +8,9 @@ import { type Position, partitionKey, type TopicPartition } from "./topic-partit
 export const EARLIEST = -2n;
 export const LATEST = -1n;
 
+/** A topic that is gone from the metadata may be a broker that has not caught up yet; after this it is gone. */
+export const MISSING_TOPIC_MS = 10_000;
+
 export type Isolation = "read_committed" | "read_uncommitted";
 
 export function isolationLevel(isolation: Isolation): number {

@@ -2,12 +2,15 @@ import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 import { BatchBuilder, type NewRecord } from "../record-batch/batch-builder.ts";
 import { partitionForKey } from "../record-batch/murmur2.ts";
+import { retry } from "../runtime/backoff.ts";
 import { Brokers } from "./cluster.ts";
 import { topicMissing } from "./offsets.ts";
 import type { KafkaOptions } from "./options.ts";
 import { Writer, type WriterOptions } from "./writer.ts";
 
 const FLUSH_DEADLINE_MS = 30_000;
+const DESCRIBE_DEADLINE_MS = 30_000;
+const BACKOFF = { baseMs: 50, maxMs: 1_000 };
 
 export interface RecordProducerOptions {
   readonly kafka: KafkaOptions;
@@ -165,6 +168,7 @@ export class RecordProducer implements AsyncDisposable {
           resolve({ topicId, partition, offset: baseOffset + BigInt(i) });
       },
       (error: unknown) => {
+        open.underWay--;
         for (const { reject } of waiting) reject(error);
       },
     );
@@ -179,7 +183,8 @@ export class RecordProducer implements AsyncDisposable {
   }
 
   async #describe(topic: string): Promise<number> {
-    const [metadata] = await this.#brokers.topics([topic]);
+    const limits = { signal: this.#signal, backoff: BACKOFF, deadlineMs: DESCRIBE_DEADLINE_MS };
+    const [metadata] = await retry(() => this.#brokers.topics([topic]), limits);
     if (metadata === undefined) throw topicMissing(topic);
     return metadata.partitions.length;
   }

@@ -39,6 +39,16 @@ export const FETCH_DEFAULTS: FetchOptions = {
   outOfRange: "earliest",
 };
 
+/** A stretch of a partition that will not be read: it left the log before its turn came, or `latest` passes over it. */
+export interface LostOffsets {
+  readonly topic: string;
+  readonly partition: number;
+  /** The first that is lost. */
+  readonly from: bigint;
+  /** Behind the last that is lost: reading goes on there. */
+  readonly to: bigint;
+}
+
 export interface SourceOptions {
   readonly kafka: KafkaOptions;
   /** The partitions to read and where to begin in each. */
@@ -46,6 +56,8 @@ export interface SourceOptions {
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly fetch?: Partial<FetchOptions>;
+  /** Told of every loss, in addition to the log: for whoever counts them. Offsets are counted, markers and gaps too. */
+  readonly onLost?: ((lost: LostOffsets) => void) | undefined;
 }
 
 /**

@@ -2,8 +2,8 @@
 import net from "node:net";
 import tls from "node:tls";
 import type { Connection } from "kafkajs/src/cluster/index.js";
+import type { Api } from "./protocol/api.ts";
 import { ProtocolWriter } from "./protocol/codec.ts";
-import type { Api } from "./protocol/messages.ts";
 import { ResponseReader } from "./response-reader.ts";
 
 const KEEP_ALIVE_MS = 60_000;

@@ -5,10 +5,11 @@ import { backoffMs, retry } from "../runtime/backoff.ts";
 import { withDeadline } from "../runtime/deadline.ts";
 import { InFlightLimit } from "../runtime/in-flight-limit.ts";
 import { Brokers, kafkaError } from "./cluster.ts";
-import { ERROR, errorName, isCoordinatorMoved, isRetryableProduce } from "./error-codes.ts";
-import { topicMissing } from "./offsets.ts";
+import { ERROR, errorName, isRetryableProduce } from "./error-codes.ts";
 import type { KafkaOptions } from "./options.ts";
-import { initProducerId, produce } from "./protocol/messages.ts";
+import { newProducerIdentity, type ProducerIdentity, type ProducerSession } from "./producer-session.ts";
+import { produce } from "./protocol/messages.ts";
+import { type QueuedBatch, type TargetPartition, TargetPartitions, type Written } from "./target-partition.ts";
 
 const BACKOFF = { baseMs: 20, maxMs: 1_000 };
 const ACKS_ALL = -1;
@@ -33,40 +34,6 @@ export const WRITER_DEFAULTS: WriterOptions = {
   deliveryTimeoutMs: 120_000,
 };
 
-/** Where an acknowledged batch lies. */
-export interface Written {
-  readonly topicId: string;
-  readonly partition: number;
-  readonly baseOffset: bigint;
-}
-
-interface QueuedBatch {
-  readonly batch: SealedBatch;
-  /** Given when it is first sent and kept over every retry: that is how the broker knows a batch it has already. */
-  sequence: number;
-  attempts: number;
-  readonly deadlineAt: number;
-  readonly written: PromiseWithResolvers<Written>;
-}
-
-interface Target {
-  readonly topic: string;
-  readonly partition: number;
-  topicId: string;
-  leader: number;
-  /** In the order of `write`; the first is the one under way, if `sending`. */
-  readonly queue: QueuedBatch[];
-  sending: boolean;
-  /** Not before this, on the clock of `performance.now()`: a pause between attempts. */
-  retryAt: number;
-  nextSequence: number;
-}
-
-interface Producer {
-  readonly producerId: bigint;
-  readonly producerEpoch: number;
-}
-
 /**
  * Writes sealed batches with acks=all, as an idempotent producer.
  *
@@ -82,35 +49,55 @@ export class Writer implements AsyncDisposable {
   readonly #brokers: Brokers;
   readonly #stop = new AbortController();
   readonly #limit: InFlightLimit;
-  readonly #targets = new Map<string, Map<number, Target>>();
+  readonly #targets = new TargetPartitions();
   readonly #requests = new Map<number, number>();
-  #producer: Producer | undefined;
+  readonly #session: ProducerSession;
+  /** The session's, as of the beginning of the round. */
+  #identity: ProducerIdentity;
+  /** Batches of later rounds wait until this one is over. */
+  #round = 0;
+  #roundToWrite = 0;
+  /** Batches of this round that are not acknowledged. */
+  #unacknowledged = 0;
+  #roundOver: PromiseWithResolvers<void> | undefined;
+  #enlisting = false;
   #finding: Promise<void> | undefined;
   #pumpScheduled = false;
+  /** Goes off when the oldest batch's time is up, whatever is waited for then: an answer, a leader, a connection. */
+  #deadline: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #failure: SpillwayError | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
 
-  private constructor(kafka: KafkaOptions, log: Logger, options: WriterOptions) {
-    this.#options = options;
+  /** @param brokers for it alone; it closes them */
+  constructor(brokers: Brokers, session: ProducerSession, log: Logger, options: Partial<WriterOptions> = {}) {
+    this.#options = { ...WRITER_DEFAULTS, ...options };
     this.#log = log;
-    this.#brokers = new Brokers(kafka, log);
-    this.#limit = new InFlightLimit({ bytes: options.inFlightBytes, items: Number.POSITIVE_INFINITY });
+    this.#brokers = brokers;
+    this.#session = session;
+    this.#identity = session.identity;
+    this.#limit = new InFlightLimit({ bytes: this.#options.inFlightBytes, items: Number.POSITIVE_INFINITY });
   }
 
-  /** @throws SpillwayError BROKER_UNREACHABLE, AUTHENTICATION_FAILED, NOT_AUTHORIZED; the signal's reason */
+  /**
+   * Opens an idempotent producer.
+   * @throws SpillwayError BROKER_UNREACHABLE, AUTHENTICATION_FAILED, NOT_AUTHORIZED; the signal's reason
+   */
   static async open(options: {
     readonly kafka: KafkaOptions;
     readonly log: Logger;
     readonly signal: AbortSignal;
     readonly writer?: Partial<WriterOptions>;
   }): Promise<Writer> {
-    const writer = new Writer(options.kafka, options.log, { ...WRITER_DEFAULTS, ...options.writer });
+    const { kafka, log, signal } = options;
+    const brokers = new Brokers(kafka, log);
     try {
-      await writer.#brokers.connect(options.signal, options.log);
-      writer.#producer = await writer.#initProducer(options.signal, options.kafka.connectDeadlineMs);
-      return writer;
+      await brokers.connect(signal, log);
+      const identity = await newProducerIdentity(brokers, { signal, deadlineMs: kafka.connectDeadlineMs });
+      const failure: ProducerSession["failure"] = (code, what, context) => kafkaError(what, code, context);
+      return new Writer(brokers, { transactionalId: null, produce, identity, failure }, log, options.writer);
     } catch (error) {
-      await writer[Symbol.asyncDispose]();
+      await brokers[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -136,8 +123,11 @@ export class Writer implements AsyncDisposable {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const written = Promise.withResolvers<Written>();
     const deadlineAt = performance.now() + this.#options.deliveryTimeoutMs;
-    this.#target(topic, partition).queue.push({ batch, sequence: -1, attempts: 0, deadlineAt, written });
+    const round = this.#roundToWrite;
+    this.#targets.get(topic, partition).queue.push({ batch, round, sequence: -1, attempts: 0, deadlineAt, written });
+    if (round === this.#round) this.#unacknowledged++;
     this.#limit.enter(batch.bytes.length);
+    this.#deadline ??= setTimeout(() => this.#checkDeadlines(), this.#options.deliveryTimeoutMs + 1);
     this.#schedulePump();
     return written.promise;
   }
@@ -150,25 +140,38 @@ export class Writer implements AsyncDisposable {
     await withDeadline(this.#idle.promise, deadlineMs, "Writing what is in flight");
   }
 
+  /**
+   * Ends the round: what is written from now on waits for `nextRound`. Resolves when all before is acknowledged.
+   * @throws what the writer failed with
+   */
+  async endRound(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#roundToWrite = this.#round + 1;
+    if (this.#unacknowledged === 0) return;
+    this.#roundOver = Promise.withResolvers<void>();
+    await this.#roundOver.promise;
+  }
+
+  /** Sends what waits for the next round. Sequences go on, unless the session has got another identity meanwhile. */
+  nextRound(): void {
+    this.#round = this.#roundToWrite;
+    this.#unacknowledged = 0;
+    const { producerId, epoch } = this.#session.identity;
+    const isNew = producerId !== this.#identity.producerId || epoch !== this.#identity.epoch;
+    this.#identity = { producerId, epoch };
+    for (const target of this.#targets) {
+      target.enlisted = false;
+      if (isNew) target.nextSequence = 0;
+      this.#unacknowledged += target.queue.length;
+    }
+    this.#schedulePump();
+  }
+
   /** Disconnects at once. What is in flight fails; its fate is unknown. Flush first to avoid that. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fail(new SpillwayError("DELIVERY_FAILED", "The writer was closed"));
     await this.#brokers[Symbol.asyncDispose]();
     await Promise.allSettled([this.#finding]);
-  }
-
-  #target(topic: string, partition: number): Target {
-    let partitions = this.#targets.get(topic);
-    if (partitions === undefined) {
-      partitions = new Map();
-      this.#targets.set(topic, partitions);
-    }
-    let target = partitions.get(partition);
-    if (target === undefined) {
-      target = { topic, partition, topicId: "", leader: -1, queue: [], sending: false, retryAt: 0, nextSequence: 0 };
-      partitions.set(partition, target);
-    }
-    return target;
   }
 
   /** What is written in one turn of the event loop goes out together. */
@@ -185,33 +188,56 @@ export class Writer implements AsyncDisposable {
   #pump(): void {
     if (this.#failure !== undefined) return;
     const now = performance.now();
-    const waiting = this.#allTargets().filter(
-      ({ queue, sending, retryAt }) => queue.length > 0 && !sending && retryAt <= now,
-    );
+    const idle = [...this.#targets].filter(({ queue, sending }) => queue[0]?.round === this.#round && !sending);
+    let waiting = idle.filter(({ retryAt }) => retryAt <= now);
+    this.#comeBack(idle.filter(({ retryAt }) => retryAt > now).map(({ retryAt }) => retryAt - now));
     if (waiting.some(({ leader }) => leader < 0)) this.#findLeaders();
+    if (this.#session.enlist !== undefined) waiting = this.#enlisted(waiting, this.#session.enlist);
     for (const [leader, targets] of Map.groupBy(waiting, (target) => target.leader)) {
       if (leader < 0) continue;
       while (targets.length > 0 && (this.#requests.get(leader) ?? 0) < this.#options.requestsPerBroker) {
-        const share: Target[] = [];
+        const share: TargetPartition[] = [];
         for (let bytes = 0; targets.length > 0; ) {
           bytes += targets[0]?.queue[0]?.batch.bytes.length ?? 0;
           if (share.length > 0 && bytes > this.#options.requestBytes) break;
-          share.push(targets.shift() as Target);
+          share.push(targets.shift() as TargetPartition);
         }
         void this.#send(leader, share);
       }
     }
   }
 
-  #allTargets(): Target[] {
-    return this.#targets
-      .values()
-      .flatMap((partitions) => partitions.values())
-      .toArray();
+  /** Pumps again after the least of these milliseconds. A timer may fire early, so whoever it wakes asks again. */
+  #comeBack(delays: readonly number[]): void {
+    clearTimeout(this.#retry);
+    if (delays.length > 0) this.#retry = setTimeout(() => this.#pump(), Math.min(...delays) + 1);
+  }
+
+  /** Those that are part of the transaction; the others are made so, all that there are at once. */
+  #enlisted(waiting: readonly TargetPartition[], enlist: NonNullable<ProducerSession["enlist"]>): TargetPartition[] {
+    const [enlisted, others] = [
+      waiting.filter((target) => target.enlisted),
+      waiting.filter((target) => !target.enlisted),
+    ];
+    if (others.length > 0 && !this.#enlisting) {
+      this.#enlisting = true;
+      enlist(others)
+        .then(
+          () => {
+            for (const target of others) target.enlisted = true;
+          },
+          (error: unknown) => this.#fail(asSpillwayError(error)),
+        )
+        .finally(() => {
+          this.#enlisting = false;
+          this.#schedulePump();
+        });
+    }
+    return enlisted;
   }
 
   /** Sends the first batch of each target in one request and deals with the answer. Never rejects. */
-  async #send(leader: number, targets: readonly Target[]): Promise<void> {
+  async #send(leader: number, targets: readonly TargetPartition[]): Promise<void> {
     this.#requests.set(leader, (this.#requests.get(leader) ?? 0) + 1);
     for (const target of targets) {
       target.sending = true;
@@ -219,7 +245,7 @@ export class Writer implements AsyncDisposable {
     }
     try {
       const response = await this.#brokers.request(
-        produce,
+        this.#session.produce,
         this.#request(targets),
         leader,
         this.#options.deliveryTimeoutMs / 4,
@@ -246,20 +272,20 @@ export class Writer implements AsyncDisposable {
   }
 
   /** Header fields and CRC are written now and not when the batch was sealed: the producer may have changed since. */
-  #stamp(target: Target): void {
+  #stamp(target: TargetPartition): void {
     const [first] = target.queue;
-    if (first === undefined || this.#producer === undefined) return;
+    if (first === undefined) return;
     if (first.sequence < 0) {
       first.sequence = target.nextSequence;
       target.nextSequence = sequenceAfter(first.sequence, first.batch.recordCount);
     }
-    const { producerId, producerEpoch: epoch } = this.#producer;
-    stampBatch(first.batch, { producerId, epoch, sequence: first.sequence });
+    const transactional = this.#session.transactionalId !== null;
+    stampBatch(first.batch, { ...this.#identity, sequence: first.sequence, transactional });
   }
 
-  #request(targets: readonly Target[]) {
+  #request(targets: readonly TargetPartition[]) {
     return {
-      transactionalId: null,
+      transactionalId: this.#session.transactionalId,
       acks: ACKS_ALL,
       timeoutMs: this.#options.deliveryTimeoutMs / 4,
       topicData: [...Map.groupBy(targets, ({ topic }) => topic)].map(([name, ofTopic]) => ({
@@ -272,19 +298,22 @@ export class Writer implements AsyncDisposable {
     };
   }
 
-  #settle(target: Target, code: number, baseOffset: bigint, reason: string | null): void {
+  #settle(target: TargetPartition, code: number, baseOffset: bigint, reason: string | null): void {
     const { topic, partition, topicId } = target;
     // A duplicate is a batch that the broker had and whose offset it has forgotten: written, long ago.
     if (code === ERROR.NONE || code === ERROR.DUPLICATE_SEQUENCE_NUMBER) {
       const done = target.queue.shift() as QueuedBatch;
+      target.trouble = undefined;
       this.#limit.leave(done.batch.bytes.length);
       done.written.resolve({ topicId, partition, baseOffset });
+      if (--this.#unacknowledged === 0) this.#roundOver?.resolve();
       if (this.#limit.bytes === 0) {
         this.#idle?.resolve();
         this.#idle = undefined;
       }
     } else if (isRetryableProduce(code)) {
-      this.#retryLater(target, errorName(code));
+      // The markers of the partition's last transaction are on their way; its leader is the right one.
+      this.#retryLater(target, errorName(code), code === ERROR.CONCURRENT_TRANSACTIONS);
     } else {
       const context = { topic, partition, kafkaCode: code };
       const why = `${errorName(code)}${reason === null ? "" : `, ${reason}`}`;
@@ -293,33 +322,45 @@ export class Writer implements AsyncDisposable {
           ? new SpillwayError("RECORD_TOO_LARGE", `A batch was refused: ${why}`, {
               context: { ...context, hint: "Raise max.message.bytes of the topic above that of the source topic" },
             })
-          : kafkaError(`Writing (${why})`, code, context),
+          : this.#session.failure(code, `Writing (${why})`, context),
       );
     }
   }
 
-  /** Leaves the batch at the head of its queue and looks for the leader anew. */
-  #retryLater(target: Target, reason: string): void {
+  /** Leaves the batch at the head of its queue and, unless it is to be kept, looks for the leader anew. */
+  #retryLater(target: TargetPartition, reason: string, keepLeader = false): void {
     const { topic, partition } = target;
-    target.leader = -1;
+    if (!keepLeader) target.leader = -1;
     const [first] = target.queue;
     if (first === undefined) return;
     first.attempts++;
     const delayMs = backoffMs(first.attempts, BACKOFF);
     target.retryAt = performance.now() + delayMs;
-    setTimeout(() => this.#schedulePump(), delayMs + 1);
     if (first.attempts === 5) this.#log.warn({ topic, partition, reason }, "writing fails, trying again");
-    if (performance.now() > first.deadlineAt) {
-      this.#fail(
-        new SpillwayError(
-          "DELIVERY_FAILED",
-          `A batch was not acknowledged within ${this.#options.deliveryTimeoutMs} ms: ${reason}`,
-          {
-            context: { topic, partition, hint: "Check that the partition has a leader and enough in-sync replicas" },
-          },
-        ),
-      );
+    target.trouble = reason;
+  }
+
+  /** Fails the writer if a batch's time is up; else comes back when that of the oldest is. */
+  #checkDeadlines(): void {
+    this.#deadline = undefined;
+    const [oldest] = [...this.#targets]
+      .filter(({ queue }) => queue.length > 0)
+      .sort((a, b) => (a.queue[0]?.deadlineAt ?? 0) - (b.queue[0]?.deadlineAt ?? 0));
+    if (oldest === undefined || this.#failure !== undefined) return;
+    const leftMs = (oldest.queue[0]?.deadlineAt ?? 0) - performance.now();
+    if (leftMs > 0) {
+      this.#deadline = setTimeout(() => this.#checkDeadlines(), leftMs + 1);
+      return;
     }
+    const { topic, partition, leader, trouble } = oldest;
+    const reason = trouble ?? (leader < 0 ? "the partition has no leader" : "no answer");
+    this.#fail(
+      new SpillwayError(
+        "DELIVERY_FAILED",
+        `A batch was not acknowledged within ${this.#options.deliveryTimeoutMs} ms: ${reason}`,
+        { context: { topic, partition, hint: "Check that the partition has a leader and enough in-sync replicas" } },
+      ),
+    );
   }
 
   #findLeaders(): void {
@@ -332,71 +373,28 @@ export class Writer implements AsyncDisposable {
   }
 
   async #search(): Promise<void> {
-    await retry(() => this.#assignLeaders(), {
+    const startedAt = performance.now();
+    await retry(() => this.#targets.assignLeaders(this.#brokers, performance.now() - startedAt), {
       signal: this.#stop.signal,
       backoff: BACKOFF,
-      deadlineMs: this.#options.deliveryTimeoutMs,
+      deadlineMs: Number.POSITIVE_INFINITY, // the batches have deadlines of their own
       onRetry: (error, attempt) => {
         if (attempt % 10 === 0) this.#log.warn({ attempt, error: messageOf(error) }, "waiting for partition leaders");
       },
     });
   }
 
-  async #assignLeaders(): Promise<void> {
-    const lost = this.#allTargets().filter(({ leader, queue }) => leader < 0 && queue.length > 0);
-    const topics = new Map(
-      (await this.#brokers.topics([...this.#targets.keys()])).map((topic) => [topic.topic, topic]),
-    );
-    for (const target of lost) {
-      const { topic, partition } = target;
-      const metadata = topics.get(topic);
-      if (metadata === undefined) throw topicMissing(topic);
-      if (target.topicId !== "" && target.topicId !== metadata.topicId) {
-        throw new SpillwayError("TOPIC_RECREATED", "The topic was deleted and made anew while it was written to", {
-          context: {
-            topic,
-            partition,
-            hint: "What was written before is gone. Start the job again from its beginning",
-          },
-        });
-      }
-      if (partition >= metadata.partitions.length) {
-        throw new SpillwayError("TOPIC_MISMATCH", `The topic has only ${metadata.partitions.length} partitions`, {
-          context: { topic, partition },
-        });
-      }
-      target.topicId = metadata.topicId;
-      target.leader = metadata.partitions[partition]?.leader ?? -1;
-    }
-    if (lost.length > 0 && lost.every(({ leader }) => leader < 0)) {
-      throw new SpillwayError("BROKER_UNREACHABLE", "No partition to be written has a leader at the moment", {
-        retryable: true,
-      });
-    }
-  }
-
-  async #initProducer(signal: AbortSignal, deadlineMs: number): Promise<Producer> {
-    const request = { transactionalId: null, transactionTimeoutMs: 60_000, producerId: -1n, producerEpoch: -1 };
-    return await retry(
-      async () => {
-        const response = await this.#brokers.request(initProducerId, request, "any");
-        const { errorCode } = response;
-        if (errorCode === ERROR.NONE) return response;
-        if (!isCoordinatorMoved(errorCode)) throw kafkaError("Getting a producer id", errorCode);
-        throw new SpillwayError("PROTOCOL", `Getting a producer id: ${errorName(errorCode)}`, { retryable: true });
-      },
-      { signal, backoff: BACKOFF, deadlineMs },
-    );
-  }
-
   #fail(error: SpillwayError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#retry);
     this.#stop.abort(error);
-    for (const target of this.#allTargets()) {
+    for (const target of this.#targets) {
       for (const { written } of target.queue.splice(0)) written.reject(error);
     }
     this.#idle?.reject(error);
+    this.#roundOver?.reject(error);
   }
 }
 

@@ -185,8 +185,8 @@ export class BatchBuilder {
 export interface SealedBatch {
   readonly bytes: Buffer;
   readonly recordCount: number;
-  /** What `bytes` is part of: it goes back to the builder's pool when the batch is not needed any more. */
-  readonly memory: Buffer;
+  /** What `bytes` is part of, where it may go back to the builder's pool when the batch is not needed any more. */
+  readonly memory?: Buffer;
 }
 
 /** Who writes a batch and as which of theirs. -1 in each where the producer is not idempotent. */
@@ -194,10 +194,17 @@ export interface ProducerStamp {
   readonly producerId: bigint;
   readonly epoch: number;
   readonly sequence: number;
+  /** The batch is part of the producer's open transaction. */
+  readonly transactional?: boolean;
 }
 
 /** Writes the producer's fields and, over them, the CRC. May be called again with another stamp. */
-export function stampBatch({ bytes }: SealedBatch, { producerId, epoch, sequence }: ProducerStamp): void {
+export function stampBatch(
+  { bytes }: Pick<SealedBatch, "bytes">,
+  { producerId, epoch, sequence, transactional = false }: ProducerStamp,
+): void {
+  if (transactional)
+    bytes.writeInt16BE(bytes.readInt16BE(layout.ATTRIBUTES) | layout.TRANSACTIONAL_BIT, layout.ATTRIBUTES);
   bytes.writeBigInt64BE(producerId, layout.PRODUCER_ID);
   bytes.writeInt16BE(epoch, layout.PRODUCER_EPOCH);
   bytes.writeInt32BE(sequence, layout.BASE_SEQUENCE);

@@ -1,35 +1,19 @@
-import type { Logger } from "pino";
 import { isRetryable, messageOf, SpillwayError } from "../errors.ts";
 import { Frontiers } from "../kafka/frontiers.ts";
-import type { Generation } from "../kafka/generation.ts";
 import type { FetchedPartition } from "../kafka/source.ts";
 import type { Position } from "../kafka/topic-partition.ts";
 import type { Writer } from "../kafka/writer.ts";
 import type { PoisonBatch } from "../record-batch/batch.ts";
 import type { SealedBatch } from "../record-batch/batch-builder.ts";
-import type { CommitFrontier, FrontierEntry } from "../runtime/commit-frontier.ts";
 import { every } from "../runtime/every.ts";
-import type { Delivery } from "./delivery.ts";
-import type { RelayOptions } from "./options.ts";
+import type { Delivery, DeliveryParts, RelayInput } from "./delivery.ts";
 import { poisonBatches } from "./poison.ts";
-import type { RelayStats } from "./stats.ts";
-import type { OutputBatch, Transcoder, TranscoderInput } from "./transcoder.ts";
+import type { OutputBatch } from "./transcoder.ts";
 
-/** One fetched part on its way through the relay, its records spread over many output batches. */
-export interface TrackedInput extends TranscoderInput {
-  readonly entry: FrontierEntry;
-  readonly frontier: CommitFrontier;
-}
-
-export interface AtLeastOnceParts {
-  readonly generation: Generation;
+export interface AtLeastOnceParts extends DeliveryParts {
   readonly positions: readonly Position[];
-  readonly transcoder: Transcoder<TrackedInput>;
   /** Outlives the delivery. */
   readonly writer: Writer;
-  readonly options: RelayOptions;
-  readonly stats: RelayStats;
-  readonly log: Logger;
 }
 
 /**
@@ -38,7 +22,8 @@ export interface AtLeastOnceParts {
  *
  * Invariant: a part counts as done once it was released by its transcoding and by every output batch with records of it.
  */
-export class AtLeastOnce implements Delivery<TrackedInput> {
+export class AtLeastOnce implements Delivery {
+  readonly positions: readonly Position[];
   readonly #parts: AtLeastOnceParts;
   readonly #frontiers: Frontiers;
   readonly #failed = new AbortController();
@@ -49,6 +34,7 @@ export class AtLeastOnce implements Delivery<TrackedInput> {
 
   constructor(parts: AtLeastOnceParts) {
     this.#parts = parts;
+    this.positions = parts.positions;
     const { commitIntervalMs, partitions } = parts.options;
     this.#frontiers = new Frontiers(parts.positions);
     this.#underWay = new Array<number>(partitions).fill(0);
@@ -59,12 +45,13 @@ export class AtLeastOnce implements Delivery<TrackedInput> {
     return this.#failed.signal;
   }
 
-  begin(fetched: FetchedPartition): TrackedInput {
+  begin(fetched: FetchedPartition): RelayInput {
     const frontier = this.#frontiers.of(fetched);
-    return { entry: frontier.track(fetched.nextOffset), frontier, outputs: 1 };
+    const entry = frontier.track(fetched.nextOffset);
+    return { outputs: 1, acknowledged: () => frontier.complete(entry) };
   }
 
-  produce = ({ partition, batch, inputs }: OutputBatch<TrackedInput>): void => {
+  produce = ({ partition, batch, inputs }: OutputBatch<RelayInput>): void => {
     this.#underWay[partition] = (this.#underWay[partition] ?? 0) + 1;
     this.#write(this.#parts.options.target, partition, batch, () => {
       const { stats } = this.#parts;
@@ -76,7 +63,7 @@ export class AtLeastOnce implements Delivery<TrackedInput> {
     });
   };
 
-  bury(poison: PoisonBatch, topicId: string, input: TrackedInput): void {
+  bury(poison: PoisonBatch, topicId: string, input: RelayInput): void {
     const { topic, batches } = poisonBatches(poison, topicId, this.#parts);
     for (const batch of batches) {
       input.outputs++;
@@ -84,7 +71,7 @@ export class AtLeastOnce implements Delivery<TrackedInput> {
     }
   }
 
-  end(_fetched: FetchedPartition, input: TrackedInput): void {
+  end(_fetched: FetchedPartition, input: RelayInput): void {
     release(input);
     this.#linger ??= setTimeout(this.#drainIdle, this.#parts.options.lingerMs);
   }
@@ -140,7 +127,7 @@ export class AtLeastOnce implements Delivery<TrackedInput> {
   };
 }
 
-function release(input: TrackedInput): void {
+function release(input: RelayInput): void {
   input.outputs--;
-  if (input.outputs === 0) input.frontier.complete(input.entry);
+  if (input.outputs === 0) input.acknowledged();
 }

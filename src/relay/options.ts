@@ -2,8 +2,8 @@ import { DEAD_LETTER_SUFFIX } from "../dead-letter/dead-letter.ts";
 import type { PoisonBatchPolicy } from "../dead-letter/poison.ts";
 import type { GroupOptions } from "../kafka/group-member.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
-import type { FetchOptions } from "../kafka/source.ts";
-import type { WriterOptions } from "../kafka/writer.ts";
+import { FETCH_DEFAULTS, type FetchOptions } from "../kafka/source.ts";
+import { WRITER_DEFAULTS, type WriterOptions } from "../kafka/writer.ts";
 import type { Codec } from "../record-batch/layout.ts";
 
 export interface RelayOptions {
@@ -30,6 +30,19 @@ export interface RelayOptions {
   readonly poisonBatch: PoisonBatchPolicy;
   /** Behind the source's name it makes that of the topic for dead letters. */
   readonly deadLetterSuffix: string;
+  readonly guarantee: "exactly-once" | "at-least-once";
+  /** Exactly once: milliseconds after which a transaction is closed. Readers of the target wait that much longer. */
+  readonly transactionMs: number;
+  /** Exactly once: bytes written in a transaction after which it is closed. */
+  readonly transactionBytes: number;
+  /**
+   * Exactly once: milliseconds after which the brokers abort a transaction whose relay is gone, at their next look (10 s
+   * by default). So long it can hold readers up, unless another relay takes the partition before.
+   */
+  readonly transactionTimeoutMs: number;
+  /** Exactly once: whether every source partition has transactions of its own, or every (static) member. */
+  readonly transactionPer: "partition" | "member";
+  /** At least once: milliseconds between two commits. */
   readonly commitIntervalMs: number;
   /** Milliseconds to finish what was read when a rebalance or the end comes. Less than the rebalance time-out. */
   readonly drainDeadlineMs: number;
@@ -46,6 +59,27 @@ export const RELAY_DEFAULTS = {
   lingerMs: 5,
   poisonBatch: "stop",
   deadLetterSuffix: DEAD_LETTER_SUFFIX,
+  guarantee: "exactly-once",
+  transactionMs: 100,
+  transactionBytes: 8 * 1024 * 1024,
+  transactionTimeoutMs: 10_000,
+  transactionPer: "partition",
   commitIntervalMs: 1_000,
   drainDeadlineMs: 20_000,
 } as const satisfies Partial<RelayOptions>;
+
+/** Less than this is not worth a request. */
+const LEAST_BYTES = 1024 * 1024;
+
+/** The options for each of so many shares that are read and written apart: together they hold no more memory. */
+export function dividedBy(shares: number, options: RelayOptions): RelayOptions {
+  if (shares < 2) return options;
+  const share = (bytes: number) => Math.min(bytes, Math.max(LEAST_BYTES, Math.floor(bytes / shares)));
+  const { responseBytes, queuedBytes } = { ...FETCH_DEFAULTS, ...options.fetch };
+  const { inFlightBytes } = { ...WRITER_DEFAULTS, ...options.writer };
+  return {
+    ...options,
+    fetch: { ...options.fetch, responseBytes: share(responseBytes), queuedBytes: share(queuedBytes) },
+    writer: { ...options.writer, inFlightBytes: share(inFlightBytes) },
+  };
+}

@@ -1,26 +1,30 @@
 /**
  * The relay drains a hot topic with few partitions into a topic with many.
  *
- * Guarantee: at least once. A record's offset is committed after the record is acknowledged by all in-sync replicas of
- * the target, so a crash repeats records and loses none; the order of a key holds, and a repeated record carries the
- * origin it had before.
+ * Guarantee: exactly once for read_committed readers, by transactions, or at least once; either way no record is lost,
+ * the order of a key holds, and a record carries the origin that it had first. `exactly-once.ts` and `at-least-once.ts`
+ * say how.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
-import { SpillwayError } from "../errors.ts";
+import { messageOf, SpillwayError } from "../errors.ts";
 import { ensureTopic } from "../kafka/admin.ts";
 import { Brokers } from "../kafka/cluster.ts";
 import type { Generation } from "../kafka/generation.ts";
 import { GroupMember } from "../kafka/group-member.ts";
 import { topicMissing } from "../kafka/offsets.ts";
-import { openSource } from "../kafka/source.ts";
-import { Writer } from "../kafka/writer.ts";
+import { type LostOffsets, openSource } from "../kafka/source.ts";
+import type { TopicPartition } from "../kafka/topic-partition.ts";
 import { type OnPoison, stopAtPoison } from "../record-batch/batch.ts";
-import { AtLeastOnce, type TrackedInput } from "./at-least-once.ts";
-import type { RelayOptions } from "./options.ts";
+import { backoffMs, pause, retry, untilAborted } from "../runtime/backoff.ts";
+import type { RelayInput } from "./delivery.ts";
+import { type Guarantee, openGuarantee } from "./guarantee.ts";
+import { dividedBy, type RelayOptions } from "./options.ts";
 import { deadLetterTopicOf } from "./poison.ts";
 import { newRelayStats, type RelayStats } from "./stats.ts";
 import { Transcoder } from "./transcoder.ts";
+
+const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 
 export interface RelayContext {
   readonly signal: AbortSignal;
@@ -34,36 +38,69 @@ export async function runRelay(
   { signal, log, stats = newRelayStats() }: RelayContext,
 ): Promise<void> {
   await prepareTopics(options, signal, log);
-  await using writer = await Writer.open({ ...options, signal, log });
-  await using member = new GroupMember({
-    ...options.group,
-    kafka: options.kafka,
-    topics: [options.source],
-    signal,
-    log,
-  });
+  await using guarantee = await openGuarantee(options, { signal, log });
+  const { kafka, group, source } = options;
+  await using member = new GroupMember({ ...group, kafka, topics: [source], signal, log });
   for await (const generation of member.generations()) {
-    await relayGeneration(generation, { options, writer, log, stats });
+    const failed = new AbortController();
+    const shares = guarantee.shares(generation.assignment);
+    const parts = { options: dividedBy(shares.length, options), guarantee, stats, log, failed };
+    // When one fails, the others are stopped in good order before the failure is told.
+    await Promise.all(shares.map((share) => relayShare(share, generation, parts)));
+    failed.signal.throwIfAborted();
+    await untilAborted(generation.signal); // nothing may be assigned: it is a member all the same
   }
   log.info({ ...stats }, "relay stopped");
 }
 
 interface Parts {
   readonly options: RelayOptions;
-  readonly writer: Writer;
-  readonly log: Logger;
+  readonly guarantee: Guarantee;
   readonly stats: RelayStats;
+  readonly log: Logger;
+  /** Of all shares of the generation. */
+  readonly failed: AbortController;
 }
 
-/** fetch → transcode → produce → commit, until the generation is over; then drain, and commit what was drained. */
-async function relayGeneration(generation: Generation, parts: Parts): Promise<void> {
-  const { options, stats, log } = parts;
-  const positions = await generation.positions();
-  const transcoder = new Transcoder<TrackedInput>({ ...options });
-  await using delivery = new AtLeastOnce({ ...parts, generation, positions, transcoder });
+/** Relays a share until the generation is over, beginning anew after failures that leave nothing behind. Never rejects. */
+async function relayShare(share: readonly TopicPartition[], generation: Generation, parts: Parts): Promise<void> {
+  const { guarantee, failed, log } = parts;
+  const stop = AbortSignal.any([generation.signal, failed.signal]);
+  for (let failures = 1; !stop.aborted; failures++) {
+    try {
+      await relayUntil(stop, share, generation, parts);
+      return;
+    } catch (error) {
+      if (stop.aborted && error === stop.reason) return;
+      const { topic, partition } = share[0] ?? {};
+      const why = { topic, partition, error: messageOf(error) };
+      if (!guarantee.canBeginAnew(error)) failed.abort(error);
+      else if (stop.aborted) log.warn(why, "ended without its last transaction: what that held will be relayed again");
+      else {
+        log.warn(why, "a transaction failed: going on where the last one was committed");
+        // Fenced may mean that a transaction took too long; unless this fails, the partitions are still ours.
+        await generation.confirm().catch(() => {});
+        await pause(backoffMs(failures, BACKOFF), stop).catch(() => {});
+      }
+    }
+  }
+}
 
-  const signal = AbortSignal.any([generation.signal, delivery.failed]);
-  for await (const fetched of openSource({ ...options, positions, signal, log })) {
+/** fetch → transcode → produce → commit, until it is to stop; then drain, and commit what was drained. */
+async function relayUntil(
+  stop: AbortSignal,
+  share: readonly TopicPartition[],
+  generation: Generation,
+  { options, guarantee, stats, log }: Parts,
+): Promise<void> {
+  const transcoder = new Transcoder<RelayInput>(options);
+  await using delivery = await guarantee.open(share, { options, generation, transcoder, stats, log });
+  const { positions } = delivery;
+  const signal = AbortSignal.any([stop, delivery.failed]);
+  const onLost = ({ from, to }: LostOffsets) => {
+    stats.offsetsLost += Number(to - from);
+  };
+  for await (const fetched of openSource({ ...options, positions, signal, log, onLost })) {
     const input = delivery.begin(fetched);
     const bury: OnPoison = (poison) => delivery.bury(poison, fetched.topicId, input);
     const onPoison = options.poisonBatch === "stop" ? stopAtPoison : bury;
@@ -82,7 +119,8 @@ async function prepareTopics(options: RelayOptions, signal: AbortSignal, log: Lo
   if (source === target) throw new SpillwayError("CONFIG_INVALID", `A topic can't be relayed into itself: ${source}`);
   await using brokers = new Brokers(options.kafka, log);
   await brokers.connect(signal, log);
-  const [found] = await brokers.topics([source]);
+  const limits = { signal, backoff: BACKOFF, deadlineMs: options.kafka.connectDeadlineMs };
+  const [found] = await retry(() => brokers.topics([source]), limits);
   if (found === undefined) throw topicMissing(source);
   await ensureTopic(brokers, { topic: target, partitions, replicationFactor }, signal);
   if (options.poisonBatch === "dead-letter") await ensureDeadLetterTopic(brokers, options, signal);

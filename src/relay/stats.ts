@@ -3,11 +3,23 @@ export interface RelayStats {
   recordsRead: number;
   recordsWritten: number;
   bytesWritten: number;
+  /** Committed; 0 where the guarantee needs none. */
+  transactions: number;
   /** Record batches that could not be read, sent to the dead-letter topic. */
   batchesDeadLettered: number;
+  /** Offsets that retention took before they were read, or that `offset-reset` passed over. */
+  offsetsLost: number;
   readonly startedAt: number;
 }
 
 export function newRelayStats(): RelayStats {
-  return { recordsRead: 0, recordsWritten: 0, bytesWritten: 0, batchesDeadLettered: 0, startedAt: Date.now() };
+  return {
+    recordsRead: 0,
+    recordsWritten: 0,
+    bytesWritten: 0,
+    transactions: 0,
+    batchesDeadLettered: 0,
+    offsetsLost: 0,
+    startedAt: Date.now(),
+  };
 }

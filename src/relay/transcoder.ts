@@ -121,7 +121,7 @@ export class Transcoder<Input extends TranscoderInput> {
 
   /** Takes the memory of a batch back that is acknowledged: nobody will read or write it again. */
   recycle({ memory }: SealedBatch): void {
-    this.#pool.give(memory);
+    if (memory !== undefined) this.#pool.give(memory);
   }
 
   #partitionOf(cursor: RecordCursor): number {

@@ -9,6 +9,8 @@ export interface SinkStats {
   recordsDeadLettered: number;
   /** Record batches that could not be read, now in the dead-letter topic. */
   batchesDeadLettered: number;
+  /** Offsets that retention took before they were read, or that `offset-reset` passed over. */
+  offsetsLost: number;
   /** Bulk writes tried, and those of them that were tried again because of an outage. */
   batches: number;
   retries: number;
@@ -27,6 +29,7 @@ export function newSinkStats(): SinkStats {
     recordsAlreadyWritten: 0,
     recordsDeadLettered: 0,
     batchesDeadLettered: 0,
+    offsetsLost: 0,
     batches: 0,
     retries: 0,
     recordsInFlight: 0,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import type { FieldCodec } from "../../src/kafka/protocol/codec.ts";
 import * as messages from "../../src/kafka/protocol/messages.ts";
+import * as transactionMessages from "../../src/kafka/protocol/transaction-messages.ts";
 import { testServices } from "../helpers/services.ts";
 
 /** What is used of Kafka's message definitions (`common/message/*.json`). */
@@ -23,7 +24,7 @@ interface Field {
 }
 
 const definitions = new Map<string, Definition>();
-const apis = Object.values(messages);
+const apis = [...Object.values(messages), ...Object.values(transactionMessages)];
 
 before(async () => {
   const { java } = await testServices();

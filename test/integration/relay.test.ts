@@ -42,92 +42,97 @@ async function topics(name: string, partitions = 3): Promise<{ hot: string; wide
   return { hot, wide: uniqueName(`${name}-wide`) };
 }
 
-test("every record arrives unchanged, where Java's partitioner would have put it, in the order of its key", async () => {
-  const { hot, wide } = await topics("relay");
-  await produceAll(kafka, hot, numbered(20_000, 500));
-  await relayUntil(relayOptions(hot, wide), ({ recordsWritten }) => recordsWritten >= 20_000);
+for (const guarantee of ["exactly-once", "at-least-once"] as const) {
+  test(`${guarantee}: every record arrives unchanged, where Java's partitioner would have put it, in the order of its key`, async () => {
+    const { hot, wide } = await topics("relay");
+    await produceAll(kafka, hot, numbered(20_000, 500));
+    await relayUntil(relayOptions(hot, wide, { guarantee }), ({ recordsWritten }) => recordsWritten >= 20_000);
 
-  const source = await javaOracle(hot);
-  const target = await javaOracle(wide);
-  assert.equal(target.records, 20_000);
-  assert.equal(target.misplaced, 0);
-  assert.equal(target.digest, source.digest);
-  assert.equal(Object.keys(target.partitions).length, 24);
+    const source = await javaOracle(hot);
+    const target = await javaOracle(wide);
+    assert.equal(target.records, 20_000);
+    assert.equal(target.misplaced, 0);
+    assert.equal(target.digest, source.digest);
+    assert.equal(Object.keys(target.partitions).length, 24);
 
-  assert.equal(await consoleConsumerLines(wide, 20_000), 20_000);
+    assert.equal(await consoleConsumerLines(wide, 20_000), 20_000);
 
-  const last = new Map<string, number>();
-  for (const { key, value, origin } of await consume(kafka, wide, 20_000)) {
-    const { i } = JSON.parse(String(value)) as { i: number };
-    assert.ok(i > (last.get(String(key)) ?? -1), `key ${key} has ${i} after ${last.get(String(key))}`);
-    last.set(String(key), i);
-    assert.ok(origin !== undefined && origin.partition < 3);
-  }
-  assert.equal(last.size, 500);
-});
-
-test("stopped and started again, it goes on where it was, and nothing is relayed twice", async () => {
-  const { hot, wide } = await topics("restart");
-  const records = numbered(6_000, 100);
-  await produceAll(kafka, hot, records.slice(0, 3_000));
-  await relayUntil(relayOptions(hot, wide), ({ recordsWritten }) => recordsWritten >= 3_000);
-  await produceAll(kafka, hot, records.slice(3_000));
-  const second = await relayUntil(relayOptions(hot, wide), ({ recordsWritten }) => recordsWritten >= 3_000);
-  assert.equal(second.recordsRead, 3_000);
-  assert.equal((await javaOracle(wide)).records, 6_000);
-});
-
-test("keyless and compressed records are relayed, spread over the partitions", async () => {
-  const { hot, wide } = await topics("keyless");
-  const keyless = numbered(5_000, 10).map((record) => ({ ...record, key: null }));
-  await produceAll(kafka, hot, keyless);
-  const options = relayOptions(hot, wide, { codec: "gzip", batchBytes: 4_096, partitions: 6 });
-  await relayUntil(options, ({ recordsWritten }) => recordsWritten >= 5_000);
-  const source = await javaOracle(hot);
-  const target = await javaOracle(wide);
-  assert.equal(target.digest, source.digest);
-  assert.equal(Object.keys(target.partitions).length, 6);
-});
-
-test("a second relay takes its share and gives it back, and nothing is lost or out of order", async () => {
-  const { hot, wide } = await topics("share", 4);
-  const records = numbered(20_000, 50);
-  let produced = 0;
-  const trickle = async () => {
-    await produceAll(kafka, hot, records.slice(produced, produced + 200));
-    produced += 200;
-  };
-  const start = (stats: RelayStats, stop: AbortController) =>
-    runRelay(relayOptions(hot, wide), { signal: stop.signal, log: testLog, stats });
-
-  const [first, second] = [newRelayStats(), newRelayStats()];
-  const [stopFirst, stopSecond] = [new AbortController(), new AbortController()];
-  const firstRuns = start(first, stopFirst);
-  await trickle();
-  await until("the first relay", () => first.recordsWritten >= produced);
-  const secondRuns = start(second, stopSecond);
-  await until("the second relay", async () => {
-    await trickle();
-    return second.recordsWritten > 0;
+    const last = new Map<string, number>();
+    for (const { key, value, origin } of await consume(kafka, wide, 20_000)) {
+      const { i } = JSON.parse(String(value)) as { i: number };
+      assert.ok(i > (last.get(String(key)) ?? -1), `key ${key} has ${i} after ${last.get(String(key))}`);
+      last.set(String(key), i);
+      assert.ok(origin !== undefined && origin.partition < 3);
+    }
+    assert.equal(last.size, 500);
   });
-  stopSecond.abort();
-  await secondRuns;
-  await trickle();
-  await until("all of it", () => first.recordsWritten + second.recordsWritten >= produced);
-  stopFirst.abort();
-  await firstRuns;
 
-  const seen = new Set<number>();
-  const last = new Map<string, number>();
-  for (const { key, value } of await consume(kafka, wide, first.recordsWritten + second.recordsWritten)) {
-    const { i } = JSON.parse(String(value)) as { i: number };
-    if (seen.has(i)) continue; // at least once: a repetition is allowed, a new record out of order is not
-    seen.add(i);
-    assert.ok(i > (last.get(String(key)) ?? -1), `key ${key} has ${i} after ${last.get(String(key))}`);
-    last.set(String(key), i);
-  }
-  assert.equal(seen.size, produced);
-});
+  test(`${guarantee}: stopped and started again, it goes on where it was, and nothing is relayed twice`, async () => {
+    const { hot, wide } = await topics("restart");
+    const records = numbered(6_000, 100);
+    await produceAll(kafka, hot, records.slice(0, 3_000));
+    await relayUntil(relayOptions(hot, wide, { guarantee }), ({ recordsWritten }) => recordsWritten >= 3_000);
+    await produceAll(kafka, hot, records.slice(3_000));
+    const second = await relayUntil(
+      relayOptions(hot, wide, { guarantee }),
+      ({ recordsWritten }) => recordsWritten >= 3_000,
+    );
+    assert.equal(second.recordsRead, 3_000);
+    assert.equal((await javaOracle(wide)).records, 6_000);
+  });
+
+  test(`${guarantee}: keyless and compressed records are relayed, spread over the partitions`, async () => {
+    const { hot, wide } = await topics("keyless");
+    const keyless = numbered(5_000, 10).map((record) => ({ ...record, key: null }));
+    await produceAll(kafka, hot, keyless);
+    const options = relayOptions(hot, wide, { guarantee, codec: "gzip", batchBytes: 4_096, partitions: 6 });
+    await relayUntil(options, ({ recordsWritten }) => recordsWritten >= 5_000);
+    const source = await javaOracle(hot);
+    const target = await javaOracle(wide);
+    assert.equal(target.digest, source.digest);
+    assert.equal(Object.keys(target.partitions).length, 6);
+  });
+
+  test(`${guarantee}: a second relay takes its share and gives it back, and nothing is lost or out of order`, async () => {
+    const { hot, wide } = await topics("share", 4);
+    const records = numbered(20_000, 50);
+    let produced = 0;
+    const trickle = async () => {
+      await produceAll(kafka, hot, records.slice(produced, produced + 200));
+      produced += 200;
+    };
+    const start = (stats: RelayStats, stop: AbortController) =>
+      runRelay(relayOptions(hot, wide, { guarantee }), { signal: stop.signal, log: testLog, stats });
+
+    const [first, second] = [newRelayStats(), newRelayStats()];
+    const [stopFirst, stopSecond] = [new AbortController(), new AbortController()];
+    const firstRuns = start(first, stopFirst);
+    await trickle();
+    await until("the first relay", () => first.recordsWritten >= produced);
+    const secondRuns = start(second, stopSecond);
+    await until("the second relay", async () => {
+      await trickle();
+      return second.recordsWritten > 0;
+    });
+    stopSecond.abort();
+    await secondRuns;
+    await trickle();
+    await until("all of it", () => first.recordsWritten + second.recordsWritten >= produced);
+    stopFirst.abort();
+    await firstRuns;
+
+    const seen = new Set<number>();
+    const last = new Map<string, number>();
+    for (const { key, value } of await consume(kafka, wide, first.recordsWritten + second.recordsWritten)) {
+      const { i } = JSON.parse(String(value)) as { i: number };
+      if (seen.has(i)) continue; // at least once: a repetition is allowed, a new record out of order is not
+      seen.add(i);
+      assert.ok(i > (last.get(String(key)) ?? -1), `key ${key} has ${i} after ${last.get(String(key))}`);
+      last.set(String(key), i);
+    }
+    assert.equal(seen.size, produced);
+  });
+}
 
 test("what can't work is said before anything is relayed", async () => {
   const { hot, wide } = await topics("refused");

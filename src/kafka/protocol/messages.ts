@@ -1,13 +1,13 @@
 /**
  * The requests that Spillway writes itself, each in the one version it speaks: fields as data, in the order of Kafka's
  * own message definitions (`common/message/*.json` in kafka-clients). A test holds them against those.
- * Together they need a broker of version 3.1 or newer.
+ * Together they need a broker of version 3.2 or newer.
  */
+import { api } from "./api.ts";
 import {
   array,
   bool,
   bytes,
-  type FieldCodec,
   int8,
   int16,
   int32,
@@ -19,25 +19,6 @@ import {
   struct,
   uuid,
 } from "./codec.ts";
-
-/** One request of the protocol in one version. */
-export interface Api<Request, Response> {
-  readonly name: string;
-  readonly key: number;
-  readonly version: number;
-  readonly request: FieldCodec<Request>;
-  readonly response: FieldCodec<Response>;
-}
-
-function api<Q, R>(
-  name: string,
-  key: number,
-  version: number,
-  request: FieldCodec<Q>,
-  response: FieldCodec<R>,
-): Api<Q, R> {
-  return { name, key, version, request, response };
-}
 
 export const metadata = api(
   "Metadata",
@@ -76,36 +57,37 @@ export const metadata = api(
   }),
 );
 
-export const produce = api(
-  "Produce",
-  0,
-  9,
-  struct({
-    transactionalId: nullableString,
-    acks: int16,
-    timeoutMs: int32,
-    topicData: array(struct({ name: string, partitionData: array(struct({ index: int32, records: nullableBytes })) })),
-  }),
-  struct({
-    responses: array(
-      struct({
-        name: string,
-        partitionResponses: array(
-          struct({
-            index: int32,
-            errorCode: int16,
-            baseOffset: int64,
-            logAppendTimeMs: int64,
-            logStartOffset: int64,
-            recordErrors: array(struct({ batchIndex: int32, batchIndexErrorMessage: nullableString })),
-            errorMessage: nullableString,
-          }),
-        ),
-      }),
-    ),
-    throttleTimeMs: int32,
-  }),
-);
+const produceRequest = struct({
+  transactionalId: nullableString,
+  acks: int16,
+  timeoutMs: int32,
+  topicData: array(struct({ name: string, partitionData: array(struct({ index: int32, records: nullableBytes })) })),
+});
+
+const produceResponse = struct({
+  responses: array(
+    struct({
+      name: string,
+      partitionResponses: array(
+        struct({
+          index: int32,
+          errorCode: int16,
+          baseOffset: int64,
+          logAppendTimeMs: int64,
+          logStartOffset: int64,
+          recordErrors: array(struct({ batchIndex: int32, batchIndexErrorMessage: nullableString })),
+          errorMessage: nullableString,
+        }),
+      ),
+    }),
+  ),
+  throttleTimeMs: int32,
+});
+
+export const produce = api("Produce", 0, 9, produceRequest, produceResponse);
+
+/** By this version a broker knows that the producer speaks transaction version 2 (KIP-890): the fields are the same. */
+export const produceInTransaction2 = api("Produce", 0, 12, produceRequest, produceResponse);
 
 export const fetch = api(
   "Fetch",

@@ -8,9 +8,9 @@ import { NO_PRODUCER } from "../../helpers/batches.ts";
 function batchOf(builder: BatchBuilder, values: readonly string[]) {
   for (const value of values) builder.append({ key: null, value: Buffer.from(value), timestamp: 1 });
   const sealed = builder.seal("none");
-  assert.ok(sealed !== undefined);
+  assert.ok(sealed?.memory !== undefined);
   stampBatch(sealed, NO_PRODUCER);
-  return sealed;
+  return { ...sealed, memory: sealed.memory };
 }
 
 function valuesOf({ bytes }: { readonly bytes: Buffer }): string[] {

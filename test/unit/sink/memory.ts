@@ -122,8 +122,11 @@ export function memoryGeneration(
   const over = new AbortController();
   const committed = new Map<string, bigint>();
   return {
+    group: "group",
     id: 1,
     memberId: "member",
+    instanceId: undefined,
+    confirm: async () => {},
     assignment: positions,
     signal: over.signal,
     positions: async () => positions,
