@@ -51,7 +51,7 @@ interface Snapshot {
 export async function measure(bench: Bench, run: Run): Promise<Round> {
   const { topics, log } = bench;
   const { peer, variant, codec, round, source } = run;
-  const id = `${peer.name}-${variant.name.replaceAll(" ", "-")}-${codec}-${round}`;
+  const id = `${peer.name}-${peer.guarantee}-${variant.name.replaceAll(" ", "-")}-${codec}-${round}`;
   const directory = join(bench.reaper.directory, id);
   await mkdir(directory, { recursive: true });
   const target = `wide-${id}`;

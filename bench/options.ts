@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { BENCH_CODECS, type BenchCodec, PEER_NAMES, type PeerName } from "./result.ts";
+import { BENCH_CODECS, type BenchCodec, GUARANTEES, type Guarantee, PEER_NAMES, type PeerName } from "./result.ts";
 
 export interface BenchOptions {
   /** Where the result goes, as JSON. */
@@ -9,6 +9,7 @@ export interface BenchOptions {
   readonly warmupSeconds: { readonly native: number; readonly jvm: number };
   readonly codecs: readonly BenchCodec[];
   readonly peers: readonly PeerName[];
+  readonly guarantees: readonly Guarantee[];
   /** Records to be preloaded. */
   readonly records: Readonly<Record<BenchCodec, number>>;
   readonly sourceBatchBytes: number;
@@ -24,9 +25,10 @@ export const USAGE = `node bench/relay.ts [options]
   --rounds N              3
   --window SECONDS        15
   --warmup SECONDS        5, after the first record
-  --jvm-warmup SECONDS    15
+  --jvm-warmup SECONDS    12
   --codecs LIST           ${BENCH_CODECS.join()}
   --peers LIST            ${PEER_NAMES.join()}
+  --guarantees LIST       ${GUARANTEES.join()}
   --records N             preloaded, for every codec (${BENCH_CODECS.map((codec) => `${codec} ${RECORDS[codec]}`).join(", ")})
   --source-batch BYTES    16384
   --cpu-prof DIRECTORY    profiles the peers that run on Node; see them by node bench/profile.ts FILE
@@ -45,6 +47,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       "jvm-warmup": text,
       codecs: text,
       peers: text,
+      guarantees: text,
       records: text,
       "source-batch": text,
       "cpu-prof": text,
@@ -57,10 +60,11 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     windowSeconds: positive("window", values.window ?? "15"),
     warmupSeconds: {
       native: positive("warmup", values.warmup ?? "5"),
-      jvm: positive("jvm-warmup", values["jvm-warmup"] ?? "15"),
+      jvm: positive("jvm-warmup", values["jvm-warmup"] ?? "12"),
     },
     codecs: some("codecs", values.codecs, BENCH_CODECS),
     peers: some("peers", values.peers, PEER_NAMES),
+    guarantees: some("guarantees", values.guarantees, GUARANTEES),
     records: records === undefined ? RECORDS : { none: records, lz4: records, zstd: records },
     sourceBatchBytes: positive("source-batch", values["source-batch"] ?? "16384"),
     profiles: values["cpu-prof"],

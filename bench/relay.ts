@@ -15,7 +15,7 @@ import { byteCopy } from "./peers/byte-copy.ts";
 import { kafkaStreams } from "./peers/kafka-streams.ts";
 import { kafkajs } from "./peers/kafkajs.ts";
 import type { Peer, Variant } from "./peers/peer.ts";
-import { spillway, spillwayWithoutProvenance } from "./peers/spillway.ts";
+import { spillway, spillwayAtLeastOnce, spillwayWithoutProvenance } from "./peers/spillway.ts";
 import { preload } from "./preload.ts";
 import {
   type BenchCodec,
@@ -65,8 +65,10 @@ async function bench(options: BenchOptions, signal: AbortSignal): Promise<BenchR
   await using services = await startServices({ kafka: { config: BROKER }, own: true, log: print, signal });
   const streams = await kafkaStreams(reaper, signal, print);
   await using topics = new Topics(services.brokers, log);
-  const known = [spillway, spillwayWithoutProvenance, streams.peer, kafkajs, byteCopy];
-  const peers = known.filter(({ name }) => options.peers.includes(name));
+  const known = [spillwayAtLeastOnce, spillwayWithoutProvenance, spillway, ...streams.peers, kafkajs, byteCopy];
+  const peers = known.filter(
+    ({ name, guarantee }) => options.peers.includes(name) && options.guarantees.includes(guarantee),
+  );
   const settings: BenchSettings = {
     sourcePartitions: SOURCE_PARTITIONS,
     targetPartitions: TARGET_PARTITIONS,
@@ -131,6 +133,7 @@ async function allRounds(
   const rounds: Round[] = [];
   for (let round = 1; round <= count; round++) {
     for (const peer of peers) {
+      if (peer.codecs !== undefined && !peer.codecs.includes(codec)) continue;
       for (const variant of variantsFor(peer, rounds)) {
         signal.throwIfAborted();
         const measured = await measure(run, { peer, variant, codec, round, source });
@@ -142,7 +145,7 @@ async function allRounds(
   return rounds;
 }
 
-/** All in the first round; then the best of those. */
+/** All in the first round; then the best of those. Under another guarantee it is the best too. */
 function variantsFor(peer: Peer, before: readonly Round[]): readonly Variant[] {
   const own = before.filter(({ name }) => name === peer.name);
   if (own.length === 0) return peer.variants;
@@ -153,6 +156,7 @@ function variantsFor(peer: Peer, before: readonly Round[]): readonly Variant[] {
 function describePeer(peer: Peer, codec: BenchCodec, { warmupSeconds }: BenchOptions): PeerSettings[] {
   return peer.variants.map((variant) => ({
     name: peer.name,
+    guarantee: peer.guarantee,
     variant: variant.name,
     warmupSeconds: warmupSeconds[peer.warmup],
     settings: variant.settings({ codec }),

@@ -6,7 +6,8 @@ export type BenchCodec = (typeof BENCH_CODECS)[number];
 export const PEER_NAMES = ["spillway", "spillway-no-provenance", "kafka-streams", "kafkajs", "byte-copy"] as const;
 export type PeerName = (typeof PEER_NAMES)[number];
 
-export type Guarantee = "at-least-once" | "exactly-once";
+export const GUARANTEES = ["at-least-once", "exactly-once"] as const;
+export type Guarantee = (typeof GUARANTEES)[number];
 
 /** One line of the table: medians over the rounds. */
 export interface Row {
@@ -57,6 +58,7 @@ export interface SourceFacts {
 /** How a peer was run: what is printed so that others can judge whether it was tuned. */
 export interface PeerSettings {
   readonly name: PeerName;
+  readonly guarantee: Guarantee;
   readonly variant: string;
   readonly warmupSeconds: number;
   readonly settings: Readonly<Record<string, string>>;

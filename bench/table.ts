@@ -32,6 +32,7 @@ export function roundCells(round: Round): readonly string[] {
     round.codec,
     String(round.round),
     round.name,
+    round.guarantee,
     round.variant,
     thousands(round.recordsPerSecond),
     round.cpuMicrosPerRecord.toFixed(2),
@@ -44,9 +45,9 @@ export function roundCells(round: Round): readonly string[] {
 
 /** One round for a terminal, as soon as it is over. */
 export function roundLine(round: Round): string {
-  const [codec, number, name, variant, speed, cpu, memory, batch, broker, others] = roundCells(round);
+  const [codec, number, name, guarantee, variant, speed, cpu, memory, batch, broker, others] = roundCells(round);
   return [
-    `${codec} round ${number} ${name} (${variant}): ${speed} records/s, ${cpu} µs CPU, ${memory} MiB;`,
+    `${codec} round ${number} ${name}, ${guarantee} (${variant}): ${speed} records/s, ${cpu} µs CPU, ${memory} MiB;`,
     `batches of ${batch} KiB, broker ${broker} cores, others ${others}`,
   ].join(" ");
 }

@@ -4,6 +4,7 @@ import { builtArtifact } from "../../services/artifacts.ts";
 import { lastLines, runCommand } from "../../services/command.ts";
 import { javaProgram, requireJava, requireMaven } from "../../services/prerequisites.ts";
 import type { Reaper } from "../../services/reaper.ts";
+import type { Guarantee } from "../result.ts";
 import type { Job, Peer, Variant } from "./peer.ts";
 
 export const STREAMS_VERSION = "4.3.0";
@@ -19,7 +20,7 @@ export async function kafkaStreams(
   reaper: Reaper,
   signal: AbortSignal,
   log: (line: string) => void,
-): Promise<{ readonly peer: Peer; readonly java: string }> {
+): Promise<{ readonly peers: readonly Peer[]; readonly java: string }> {
   const java = await requireJava(reaper);
   const run = async (command: string, args: readonly string[]) => {
     const { code, stdout, stderr } = await runCommand(command, args, { timeoutMs: 10 * 60_000, reaper, signal });
@@ -39,14 +40,19 @@ export async function kafkaStreams(
     },
     signal,
   );
-  const variants = [variant(1, classes), variant(2, classes)];
-  return { peer: { name: "kafka-streams", guarantee: "at-least-once", warmup: "jvm", variants }, java };
+  const peer = (guarantee: Guarantee): Peer => ({
+    name: "kafka-streams",
+    guarantee,
+    warmup: "jvm",
+    variants: [variant(1, guarantee, classes), variant(2, guarantee, classes)],
+  });
+  return { peers: [peer("at-least-once"), peer("exactly-once")], java };
 }
 
-function variant(threads: number, classes: string): Variant {
+function variant(threads: number, guarantee: Guarantee, classes: string): Variant {
   const settings = ({ codec }: Pick<Job, "codec">) => ({
     "num.stream.threads": String(threads),
-    "processing.guarantee": "at_least_once",
+    "processing.guarantee": guarantee === "exactly-once" ? "exactly_once_v2" : "at_least_once",
     "producer.compression.type": codec,
     // The level that Spillway uses; Kafka's own default is 3, which costs Streams more.
     ...(codec === "zstd" ? { "producer.compression.zstd.level": "1" } : {}),

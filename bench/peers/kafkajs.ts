@@ -15,6 +15,7 @@ export const KAFKAJS_SETTINGS = {
 export const kafkajs: Peer = {
   name: "kafkajs",
   guarantee: "at-least-once",
+  codecs: ["none"], // it has neither lz4 nor zstd of its own
   warmup: "native",
   variants: [
     {

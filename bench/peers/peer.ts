@@ -33,6 +33,8 @@ export interface Variant {
 export interface Peer {
   readonly name: PeerName;
   readonly guarantee: Guarantee;
+  /** Those it is run with: all unless said, but each costs minutes, and some say nothing new. */
+  readonly codecs?: readonly BenchCodec[];
   /** A virtual machine compiles for many seconds before it is at its speed. */
   readonly warmup: "native" | "jvm";
   /** Several where it isn't clear beforehand which is the fastest: all run in the first round, the best goes on. */

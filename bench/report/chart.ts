@@ -1,9 +1,9 @@
-import { BENCH_CODECS, type BenchCodec, PEER_NAMES, type PeerName, type Row } from "../result.ts";
+import { BENCH_CODECS, type BenchCodec, GUARANTEES, PEER_NAMES, type PeerName, type Row } from "../result.ts";
 import { thousands } from "../table.ts";
 
 const WIDTH = 900;
 const MARGIN = 28;
-const LABELS = 176;
+const LABELS = 200;
 /** Between the two columns of bars, and behind the second: room for the longest figure. */
 const FIGURE = 84;
 const BAR = 18;
@@ -48,7 +48,7 @@ export function barChart(rows: readonly Row[], subtitle: string): string {
     for (const row of panel.rows) {
       const colour = COLOURS[row.name];
       body.push(
-        text(MARGIN + LABELS - 12, y + 13, row.name, row.name === "spillway" ? "label strong" : "label", "end"),
+        text(MARGIN + LABELS - 12, y + 13, labelOf(row), row.name === "spillway" ? "label strong" : "label", "end"),
         ...bar(COLUMNS[0], y, row.recordsPerSecond / most.speed, colour, thousands(row.recordsPerSecond)),
         ...bar(COLUMNS[1], y, row.cpuMicrosPerRecord / most.cpu, colour, row.cpuMicrosPerRecord.toFixed(2)),
       );
@@ -81,8 +81,13 @@ const STYLE = [
   ".figure { font-size: 12px; font-variant-numeric: tabular-nums }",
 ].join(" ");
 
+function labelOf({ name, guarantee }: Row): string {
+  return guarantee === "exactly-once" ? `${name}, exactly once` : name;
+}
+
 function ordered(rows: readonly Row[]): readonly Row[] {
-  return rows.toSorted((a, b) => PEER_NAMES.indexOf(a.name) - PEER_NAMES.indexOf(b.name));
+  const place = ({ name, guarantee }: Row) => 2 * PEER_NAMES.indexOf(name) + GUARANTEES.indexOf(guarantee);
+  return rows.toSorted((a, b) => place(a) - place(b));
 }
 
 function bar(x: number, y: number, share: number, colour: string, figure: string): string[] {

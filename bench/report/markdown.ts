@@ -1,4 +1,4 @@
-import { BENCH_CODECS, type BenchCodec, type BenchResult, type PeerName, type Row } from "../result.ts";
+import { BENCH_CODECS, type BenchCodec, type BenchResult, GUARANTEES, type PeerName, type Row } from "../result.ts";
 import { cells, roundCells, thousands } from "../table.ts";
 
 export interface ReportParts {
@@ -62,6 +62,7 @@ export function page({ result, chart, notes }: ReportParts): string {
         "codec",
         "round",
         "relay",
+        "guarantee",
         "settings",
         "records/s",
         "CPU µs/record",
@@ -71,7 +72,7 @@ export function page({ result, chart, notes }: ReportParts): string {
         "others",
       ],
       rounds.map(roundCells),
-      4,
+      5,
     ),
     "",
     notes.trim(),
@@ -92,17 +93,26 @@ function introduction({ machine, versions, takenAt, settings, sources }: BenchRe
 }
 
 function comparisons(rows: readonly Row[]): string[] {
-  return BENCH_CODECS.flatMap((codec) => {
-    const of = (name: PeerName) => rows.find((row) => row.codec === codec && row.name === name);
+  const kinds = BENCH_CODECS.flatMap((codec) => GUARANTEES.map((guarantee) => ({ codec, guarantee })));
+  return kinds.flatMap(({ codec, guarantee }) => {
+    const ofCodec = rows.filter((row) => row.codec === codec);
+    const alike = ofCodec.filter((row) => row.guarantee === guarantee);
+    const of = (name: PeerName) => alike.find((row) => row.name === name);
     const ours = of("spillway");
     if (ours === undefined) return [];
     const against = (["kafka-streams", "kafkajs"] as const).flatMap((name) => {
       const peer = of(name);
       return peer === undefined ? [] : [versus(ours, peer)];
     });
-    const limit = of("byte-copy");
+    const limit = ofCodec.find((row) => row.name === "byte-copy");
     const near = limit === undefined ? [] : [`${percent(ours, limit)} of the limit, ${"`byte-copy`"}`];
-    return [`- ${title(codec)}: ${[...against, ...near].join("; ")}.${whereAPeerWins(codec, rows)}`];
+    const weaker = ofCodec.find((row) => row.name === "spillway" && row.guarantee === "at-least-once");
+    const cost =
+      guarantee === "at-least-once" || weaker === undefined
+        ? []
+        : [`${percent(ours, weaker)} of our own at-least-once`];
+    const compared = [...against, ...cost, ...near].join("; ");
+    return [`- ${title(codec)}, ${guarantee}: ${compared}.${whereAPeerWins(ours, alike)}`];
   });
 }
 
@@ -118,10 +128,9 @@ const MEASURES = [
   { what: "memory", of: (row: Row) => -row.peakRssMiB },
 ] as const;
 
-function whereAPeerWins(codec: BenchCodec, rows: readonly Row[]): string {
-  const ours = rows.find((row) => row.codec === codec && row.name === "spillway");
-  const peers = rows.filter((row) => row.codec === codec && (row.name === "kafka-streams" || row.name === "kafkajs"));
-  if (ours === undefined || peers.length === 0) return "";
+function whereAPeerWins(ours: Row, alike: readonly Row[]): string {
+  const peers = alike.filter(({ name }) => name === "kafka-streams" || name === "kafkajs");
+  if (peers.length === 0) return "";
   const won = peers.flatMap((peer) =>
     MEASURES.filter(({ of }) => of(peer) > of(ours)).map(({ what }) => `\`${peer.name}\` wins in ${what}`),
   );
@@ -146,7 +155,7 @@ function method({ settings, peers }: BenchResult): string[] {
 
 /** One line for each way a peer was run. Where the codecs differ in a value, all its values stand there. */
 function peerSettings({ peers }: BenchResult): string[] {
-  const byVariant = Map.groupBy(peers, ({ name, variant }) => `\`${name}\` (${variant})`);
+  const byVariant = Map.groupBy(peers, ({ name, guarantee, variant }) => `\`${name}\`, ${guarantee} (${variant})`);
   return [...byVariant].map(([who, described]) => {
     const pairs = described.flatMap(({ settings }) => Object.entries(settings));
     const byKey = Map.groupBy(pairs, ([key]) => key);
@@ -158,7 +167,9 @@ function peerSettings({ peers }: BenchResult): string[] {
 }
 
 function ratio(row: Row, rows: readonly Row[], to: PeerName): string {
-  const other = rows.find(({ name, codec }) => name === to && codec === row.codec);
+  const other = rows.find(
+    ({ name, codec, guarantee }) => name === to && codec === row.codec && guarantee === row.guarantee,
+  );
   return other === undefined ? "" : (row.recordsPerSecond / other.recordsPerSecond).toFixed(2);
 }
 

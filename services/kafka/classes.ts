@@ -37,6 +37,7 @@ async function classArchive(
           nodes: [node],
           clusterId: "AAAAAAAAAAAAAAAAAAAAAA",
           config: {},
+          features: {},
           classes: { jars, archive: undefined },
           jvm: ["-Xmx512m", `-XX:ArchiveClassesAtExit=${join(target, ARCHIVE)}`],
           reaper,

@@ -11,6 +11,8 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3;
   /** Broker properties that win over the ones set here. */
   readonly config?: Readonly<Record<string, string>>;
+  /** Levels that the cluster is formatted with where they aren't the newest, such as those of `transaction.version`. */
+  readonly features?: Readonly<Record<string, number>>;
   /** By broker: a second listener, for clients that are to come through a proxy. */
   readonly proxied?: readonly ProxiedListener[];
 }
@@ -26,10 +28,10 @@ export async function startKafka(options: KafkaOptions, preparation: Preparation
   const { reaper, log, signal } = preparation;
   const classes = await kafkaClasses(preparation);
 
-  const { brokers: count = 1, config = {}, proxied = [] } = options;
+  const { brokers: count = 1, config = {}, features = {}, proxied = [] } = options;
   const started = performance.now();
   const addresses = (await nodeAddresses(count)).map((node, i) => ({ ...node, proxied: proxied[i] }));
-  const cluster = { nodes: addresses, clusterId: randomBytes(16).toString("base64url"), config };
+  const cluster = { nodes: addresses, clusterId: randomBytes(16).toString("base64url"), config, features };
   // Several brokers on one machine get less memory each.
   const jvm = [count === 1 ? "-Xmx512m" : "-Xmx384m"];
   const nodes = await Promise.all(addresses.map((node) => createBroker({ ...cluster, node, classes, jvm, reaper })));

@@ -42,6 +42,24 @@ export interface TargetPartition {
   nextSequence: number;
 }
 
+/**
+ * An attempt at the first batch has failed in a way that may pass: it stays at the head of its queue, with its sequence.
+ * Whoever answered wrongly, or not at all, need not be the leader any more, so the leader is looked for anew, unless it
+ * was the leader that asked to wait.
+ */
+export function failed(
+  target: TargetPartition,
+  {
+    trouble,
+    retryAt,
+    keepLeader,
+  }: { readonly trouble: string; readonly retryAt: number; readonly keepLeader: boolean },
+): void {
+  if (!keepLeader) target.leader = -1;
+  target.trouble = trouble;
+  target.retryAt = retryAt;
+}
+
 /** All that is written to, by topic and partition. */
 export class TargetPartitions implements Iterable<TargetPartition> {
   readonly #byTopic = new Map<string, Map<number, TargetPartition>>();

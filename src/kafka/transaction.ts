@@ -197,6 +197,10 @@ export class Transaction implements ProducerSession {
       this.#check(what, errorCode);
       this.#identity = { producerId, epoch };
     });
+    this.#log.debug(
+      { transactionalId, transactionVersion: this.#version, ...this.#identity },
+      "transactional id is ours",
+    );
   }
 
   /** One step, tried until it succeeds, at whichever broker the coordinator is by then. */

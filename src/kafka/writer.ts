@@ -9,7 +9,7 @@ import { ERROR, errorName, isRetryableProduce } from "./error-codes.ts";
 import type { KafkaOptions } from "./options.ts";
 import { newProducerIdentity, type ProducerIdentity, type ProducerSession } from "./producer-session.ts";
 import { produce } from "./protocol/messages.ts";
-import { type QueuedBatch, type TargetPartition, TargetPartitions, type Written } from "./target-partition.ts";
+import { failed, type QueuedBatch, type TargetPartition, TargetPartitions, type Written } from "./target-partition.ts";
 
 const BACKOFF = { baseMs: 20, maxMs: 1_000 };
 const ACKS_ALL = -1;
@@ -327,17 +327,13 @@ export class Writer implements AsyncDisposable {
     }
   }
 
-  /** Leaves the batch at the head of its queue and, unless it is to be kept, looks for the leader anew. */
-  #retryLater(target: TargetPartition, reason: string, keepLeader = false): void {
+  #retryLater(target: TargetPartition, trouble: string, keepLeader = false): void {
     const { topic, partition } = target;
-    if (!keepLeader) target.leader = -1;
     const [first] = target.queue;
     if (first === undefined) return;
     first.attempts++;
-    const delayMs = backoffMs(first.attempts, BACKOFF);
-    target.retryAt = performance.now() + delayMs;
-    if (first.attempts === 5) this.#log.warn({ topic, partition, reason }, "writing fails, trying again");
-    target.trouble = reason;
+    failed(target, { trouble, retryAt: performance.now() + backoffMs(first.attempts, BACKOFF), keepLeader });
+    if (first.attempts === 5) this.#log.warn({ topic, partition, reason: trouble }, "writing fails, trying again");
   }
 
   /** Fails the writer if a batch's time is up; else comes back when that of the oldest is. */

@@ -31,6 +31,7 @@ export class CommitWatch implements AsyncDisposable {
   readonly #watched: Watched;
   readonly #brokers: Brokers;
   readonly #watching: Promise<void>;
+  readonly #latest = new Map<number, number>();
   #coordinator: number | undefined;
   #stopped = false;
 
@@ -41,14 +42,14 @@ export class CommitWatch implements AsyncDisposable {
     this.#watching.catch(() => {});
   }
 
-  /** The latest committed offsets by partition; -1 where there is none. */
+  /** The latest committed offsets by partition; -1 where there is none. A look leaves out what is being committed. */
   get committed(): ReadonlyMap<number, number> {
-    return this.samples.at(-1)?.committed ?? new Map();
+    return this.#latest;
   }
 
   /** Of all partitions together. */
   get committedRecords(): number {
-    return this.committed.values().reduce((sum, offset) => sum + Math.max(0, offset), 0);
+    return this.#latest.values().reduce((sum, offset) => sum + Math.max(0, offset), 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -67,7 +68,9 @@ export class CommitWatch implements AsyncDisposable {
   async #watch(): Promise<void> {
     while (!this.#stopped) {
       try {
-        this.samples.push(await this.#look());
+        const sample = await this.#look();
+        this.samples.push(sample);
+        for (const [partition, offset] of sample.committed) this.#latest.set(partition, offset);
       } catch (error) {
         // Brokers are frozen and killed while it watches.
         if (!isRetryable(error)) throw error;

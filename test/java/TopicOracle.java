@@ -14,11 +14,12 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * Reads a whole topic by Kafka's own consumer, read_committed, and prints as JSON: how many records, how many lie in
- * another partition than Kafka's own partitioner chooses for their key, how many per partition, and a digest of keys,
- * values, timestamps and headers that doesn't depend on the order. Headers named spillway-* are left out of the digest.
+ * Reads whole topics by Kafka's own consumer, read_committed, and prints a line of JSON for each: how many records, how
+ * many lie in another partition than Kafka's own partitioner chooses for their key, how many per partition, and a digest
+ * of keys, values, timestamps and headers that doesn't depend on the order. Headers named spillway-* are left out of
+ * the digest.
  *
- * Arguments: brokers, topic.
+ * Arguments: brokers, topics.
  */
 public class TopicOracle {
     public static void main(String[] args) throws Exception {
@@ -27,7 +28,10 @@ public class TopicOracle {
         config.put("isolation.level", "read_committed");
         config.put("enable.auto.commit", "false");
         config.put("max.partition.fetch.bytes", "4194304");
-        String topic = args[1];
+        for (int i = 1; i < args.length; i++) report(config, args[i]);
+    }
+
+    private static void report(Properties config, String topic) throws Exception {
         try (var consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
             List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
                     .map(info -> new TopicPartition(topic, info.partition())).collect(Collectors.toList());

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type InFlightRecord, Progress, SLICE_RECORDS } from "../../../src/sink/progress.ts";
+import { type InFlightPoison, type InFlightRecord, Progress, SLICE_RECORDS } from "../../../src/sink/progress.ts";
 import { newSinkStats } from "../../../src/sink/stats.ts";
 import { MemoryTopic, numbered, TOPIC, TOPIC_ID } from "./memory.ts";
 
@@ -86,4 +86,36 @@ test("there is room until a bound is reached, and again when enough has left", a
   for (const record of slices[3] ?? []) progress.done(record);
   assert.equal(open, false);
   await opened;
+});
+
+test("a batch that can't be read holds its position until it is buried, and the records around it are read", () => {
+  const topic = topicOf(30);
+  const part = (from: number) => {
+    const fetched = topic.fetched(0, from, topic.partitions[0]?.slice(from, from + 10) ?? []);
+    return fetched.batches;
+  };
+  const rotten = Buffer.from(part(10));
+  rotten[rotten.length - 1] = (rotten[rotten.length - 1] as number) ^ 1;
+  const fetched = {
+    ...topic.fetched(0, 0, topic.partitions[0] ?? []),
+    batches: Buffer.concat([part(0), rotten, part(20)]),
+  };
+  const stats = newSinkStats();
+  const progress = new Progress(topic.positions(), BOUNDS, stats);
+  const poisons: InFlightPoison[] = [];
+  const records = [...progress.read(fetched, (poison) => poisons.push(poison))].flat();
+  assert.deepEqual(
+    records.map(({ record }) => Number(record.offset)),
+    [...Array.from({ length: 10 }, (_, i) => i), ...Array.from({ length: 10 }, (_, i) => 20 + i)],
+  );
+  assert.deepEqual(
+    poisons.map(({ poison }) => [poison.unreadFrom, poison.lastOffset]),
+    [[10n, 19n]],
+  );
+  for (const record of records) progress.done(record);
+  assert.equal(offsets(progress).get(0), undefined, "the batch isn't buried yet");
+  for (const poison of poisons) progress.done(poison);
+  assert.equal(offsets(progress).get(0), 30n);
+  assert.equal(stats.bytesInFlight, 0);
+  assert.throws(() => [...progress.read(fetched)], { code: "BATCH_CORRUPT" });
 });
