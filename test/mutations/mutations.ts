@@ -70,4 +70,22 @@ export const MUTATIONS: readonly Mutation[] = [
     testFile: "test/unit/record-batch/batch.test.ts",
     test: "a batch that compaction has emptied, or thinned out, is gone through",
   },
+  {
+    name: "retry-on-the-wrong-leader",
+    harm: "when a partition's leader moves, its batches go to the old one until their time is up",
+    testFile: "test/unit/kafka/target-partition.test.ts",
+    test: "after a wrong answer the leader is looked for anew, and the batch stays first with the sequence it was sent with",
+  },
+  {
+    name: "poison-committed-unburied",
+    harm: "a crash loses the bytes of a batch that can't be read: it is committed before its dead letter is there",
+    testFile: "test/unit/sink/progress.test.ts",
+    test: "a batch that can't be read holds its position until it is buried, and the records around it are read",
+  },
+  {
+    name: "transaction-unmarked",
+    harm: "what a relay wrote before it was killed stays, and is written again: duplicates",
+    testFile: "test/unit/record-batch/stamp.test.ts",
+    test: "a batch of a transaction says so, under its CRC, however often it is stamped",
+  },
 ];
