@@ -72,7 +72,7 @@ class Run {
     await fault();
     await until("readers who can go on", () => holdUps.isFree(500), HOLD_UP_BOUND_MS);
     const ms = Math.round(holdUps.takeLongestMs());
-    if (process.env["XDBG"]) console.error(new Date().toISOString().slice(14,23), what, ms);
+    dbg(what, ms);
     this.holdUps.set(what, [...(this.holdUps.get(what) ?? []), ms]);
     assert.ok(ms < HOLD_UP_BOUND_MS, `${what}: readers were held up for ${ms} ms`);
   }
@@ -92,6 +92,7 @@ const kill: Fault = async (run) => {
       run.steady = run.startSteady();
     }
     await until("a member again", () => joinedOf(run.steady).generation >= 0);
+    dbg(run.steady.log.slice(-3000));
   });
 };
 
@@ -242,9 +243,12 @@ for (const seed of seeds(1)) {
         ]
       : [shuffled(brokerLosses, random)[0] ?? loseLeader, zombie, visit, cuts];
     for (const fault of shuffled([...Array<Fault>(KILLS).fill(kill), ...others], random)) await fault(run);
+    dbg('faults over');
     await scene.finish();
+    dbg('finished');
     await run.visitor?.stop();
     await run.steady.stop();
+    dbg('stopped');
     await assertExactlyOnce(t, scene, run.holdUps);
   });
 }
@@ -253,6 +257,7 @@ async function assertExactlyOnce(t: TestContext, scene: RelayScene, holdUps: Rea
   const { flow, commits } = scene;
   const samples = await commits.stop();
   const { faults, source, target, aborted, isIntact } = await judge(services.kafka, direct, scene, flow);
+  dbg('judged');
   t.diagnostic(`${flow.sent} records, ${aborted} more in aborted transactions: ${JSON.stringify(faults)}`);
   for (const [what, ms] of holdUps) t.diagnostic(`${what}: readers held up for ${ms.join(", ")} ms`);
   assert.deepEqual(faults, FAULTLESS);
@@ -260,3 +265,5 @@ async function assertExactlyOnce(t: TestContext, scene: RelayScene, holdUps: Rea
   assertCommitsSound(samples, source, target);
   assert.ok(aborted > 0, "no fault came within a transaction: nothing is proven");
 }
+
+function dbg(...x: unknown[]) { if (process.env["XDBG"]) console.error(new Date().toISOString().slice(14,23), ...x); }
