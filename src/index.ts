@@ -12,3 +12,5 @@ export { SINK_DEFAULTS, type SinkOptions, type SinkRoute } from "./sink/options.
 export { runSink, type SinkParts } from "./sink/sink.ts";
 export { newSinkStats, type SinkStats } from "./sink/stats.ts";
 export { openMongoTarget } from "./sink/targets/mongo.ts";
+export { isProven, type VerifyReport } from "./verify/report.ts";
+export { type VerifyContext, type VerifyOptions, verifyRelay } from "./verify/verify.ts";

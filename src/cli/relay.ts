@@ -34,6 +34,7 @@ function relayOptions({ values }: Config): RelayOptions {
     source,
     target: required(values, "relay.target"),
     partitions: values["relay.partitions"],
+    ...(values["relay.rules"] === undefined ? {} : { rules: values["relay.rules"] }),
     // Kafka's own way to say "the brokers' default".
     replicationFactor: values["relay.replicationFactor"] ?? -1,
     group: groupOptions(values, values["relay.group"] ?? `spillway-relay-${source}`),

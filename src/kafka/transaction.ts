@@ -162,7 +162,10 @@ export class Transaction implements ProducerSession {
     });
   }
 
-  /** Aborts what is open and fences what is still on its way: with a plain abort that could come behind it. */
+  /**
+   * Aborts what is open and fences what is still on its way: with a plain abort that could come behind it. It hits
+   * whoever owns the id, so only the owner may do it.
+   */
   async abort(): Promise<void> {
     await this.#init();
   }
@@ -265,6 +268,15 @@ const FENCED: ReadonlySet<number> = new Set([
   ERROR.UNKNOWN_MEMBER_ID,
   ERROR.FENCED_INSTANCE_ID,
 ]);
+
+/**
+ * Another owner has the id by now, or the coordinator has given the transaction up: either way it has been aborted, and
+ * to abort once more would hit what the new owner does.
+ */
+export function isProducerFenced(error: unknown): boolean {
+  const code = error instanceof SpillwayError ? error.context.kafkaCode : undefined;
+  return code === ERROR.INVALID_PRODUCER_EPOCH || code === ERROR.PRODUCER_FENCED;
+}
 
 function isConcurrent(error: unknown): boolean {
   return error instanceof SpillwayError && error.context.kafkaCode === ERROR.CONCURRENT_TRANSACTIONS;

@@ -7,7 +7,7 @@ import type { Generation } from "./generation.ts";
 import type { KafkaOptions } from "./options.ts";
 import type { Written } from "./target-partition.ts";
 import type { Position } from "./topic-partition.ts";
-import { Transaction, type TransactionOptions } from "./transaction.ts";
+import { isProducerFenced, Transaction, type TransactionOptions } from "./transaction.ts";
 import { Writer, type WriterOptions } from "./writer.ts";
 
 /** An abort that takes longer is left to whoever takes the id over next, or to the transaction's time-out. */
@@ -39,6 +39,8 @@ export class TransactionalWriter implements AsyncDisposable {
   /** There is something in the transaction that would hold readers up until it is ended. */
   #isOpen = false;
   #isCommitting = false;
+  /** Nothing of ours is open any more, and the id is somebody else's. */
+  #isFenced = false;
 
   private constructor(writer: Writer, transaction: Transaction, stop: AbortController, log: Logger) {
     this.#writer = writer;
@@ -77,7 +79,9 @@ export class TransactionalWriter implements AsyncDisposable {
   /** As `Writer.write`; what is acknowledged isn't committed yet. */
   write(topic: string, partition: number, batch: SealedBatch): Promise<Written> {
     if (!this.#isCommitting) this.#isOpen = true;
-    return this.#writer.write(topic, partition, batch);
+    const written = this.#writer.write(topic, partition, batch);
+    written.catch(this.#noteFencing);
+    return written;
   }
 
   /**
@@ -88,9 +92,14 @@ export class TransactionalWriter implements AsyncDisposable {
   async commit(positions: readonly Position[], generation: Generation): Promise<void> {
     this.#isCommitting = true;
     this.#isOpen = true;
-    await this.#writer.endRound();
-    await this.#transaction.commitOffsets(positions, generation);
-    await this.#transaction.commit();
+    try {
+      await this.#writer.endRound();
+      await this.#transaction.commitOffsets(positions, generation);
+      await this.#transaction.commit();
+    } catch (error) {
+      this.#noteFencing(error);
+      throw error;
+    }
     this.#isCommitting = false;
     this.#isOpen = this.#writer.inFlightBytes > 0;
     this.#writer.nextRound();
@@ -99,7 +108,8 @@ export class TransactionalWriter implements AsyncDisposable {
   /** Aborts what isn't committed, so that it holds no reader up, and disconnects. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      if (this.#isOpen) await withDeadline(this.#transaction.abort(), ABORT_DEADLINE_MS, "Aborting the transaction");
+      if (this.#isOpen && !this.#isFenced)
+        await withDeadline(this.#transaction.abort(), ABORT_DEADLINE_MS, "Aborting the transaction");
     } catch (error) {
       this.#log.warn(
         { transactionalId: this.#transaction.transactionalId, error: messageOf(error) },
@@ -110,4 +120,8 @@ export class TransactionalWriter implements AsyncDisposable {
       await this.#writer[Symbol.asyncDispose]();
     }
   }
+
+  readonly #noteFencing = (error: unknown): void => {
+    if (isProducerFenced(error)) this.#isFenced = true;
+  };
 }

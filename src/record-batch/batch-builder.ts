@@ -57,26 +57,28 @@ export class BatchBuilder {
   }
 
   /**
-   * Appends the cursor's record as it is, but for the place in its batch, with one more header behind its own where one
-   * is given. Returns false, and appends nothing, if its timestamp is too far from the batch's first (2^53 ms) to be
+   * Appends the cursor's record as it is, but for the place in its batch, with one more header behind its own and
+   * another key where they are given. Returns false, and appends nothing, if its timestamp is too far from the batch's first (2^53 ms) to be
    * written as a difference: seal this batch and append again.
    */
-  appendFrom(cursor: RecordCursor, batch: RecordBatch, addedHeader?: Uint8Array): boolean {
+  appendFrom(cursor: RecordCursor, batch: RecordBatch, addedHeader?: Uint8Array, newKey?: Uint8Array): boolean {
     const delta = this.#count === 0 ? this.#start(timestampOf(cursor, batch)) : this.#deltaOf(cursor, batch);
     if (!Number.isSafeInteger(delta)) return false;
     const source = cursor.bytes;
     const added = addedHeader === undefined ? 0 : addedHeader.length + COUNT_OVERHEAD;
-    this.#reserve(cursor.recordEnd - cursor.keyField + added + RECORD_OVERHEAD);
+    this.#reserve(cursor.recordEnd - cursor.keyField + added + (newKey?.length ?? 0) + RECORD_OVERHEAD);
 
-    let body = cursor.recordEnd - cursor.keyField;
+    const copied = newKey === undefined ? cursor.keyField : cursor.valueField;
+    let body = cursor.recordEnd - copied + (newKey === undefined ? 0 : nullableSize(newKey));
     if (addedHeader !== undefined) {
       body += addedHeader.length + varintSize(cursor.headerCount + 1) - (cursor.headersStart - cursor.headerCountField);
     }
     let at = this.#beginRecord(delta, body);
+    if (newKey !== undefined) at = writeNullable(this.#bytes, at, newKey);
     if (addedHeader === undefined) {
-      at += source.copy(this.#bytes, at, cursor.keyField, cursor.recordEnd);
+      at += source.copy(this.#bytes, at, copied, cursor.recordEnd);
     } else {
-      at += source.copy(this.#bytes, at, cursor.keyField, cursor.headerCountField);
+      at += source.copy(this.#bytes, at, copied, cursor.headerCountField);
       at = writeVarint(this.#bytes, at, cursor.headerCount + 1);
       at += source.copy(this.#bytes, at, cursor.headersStart, cursor.recordEnd);
       this.#bytes.set(addedHeader, at);

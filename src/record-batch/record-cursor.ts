@@ -27,6 +27,8 @@ export class RecordCursor implements VarintEnd {
   keyField = 0;
   keyStart = -1;
   keyEnd = -1;
+  /** The length field of the value: what stands before it from `keyField` on is the key. */
+  valueField = 0;
   valueStart = -1;
   valueEnd = -1;
   headerCount = 0;
@@ -93,6 +95,7 @@ export class RecordCursor implements VarintEnd {
     this.keyEnd = keyLength < 0 ? -1 : this.end + keyLength;
     if (keyLength > 0) this.end += keyLength;
 
+    this.valueField = this.end;
     const valueLength = readVarint(bytes, this.end, limit, this);
     if (this.end < 0 || valueLength < -1 || valueLength > limit - this.end)
       throw new RangeError("a value's length lies");

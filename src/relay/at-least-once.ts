@@ -1,7 +1,7 @@
 import { isRetryable, messageOf, SpillwayError } from "../errors.ts";
 import { Frontiers } from "../kafka/frontiers.ts";
 import type { FetchedPartition } from "../kafka/source.ts";
-import type { Position } from "../kafka/topic-partition.ts";
+import { type Position, partitionKey } from "../kafka/topic-partition.ts";
 import type { Writer } from "../kafka/writer.ts";
 import type { PoisonBatch } from "../record-batch/batch.ts";
 import type { SealedBatch } from "../record-batch/batch-builder.ts";
@@ -28,17 +28,15 @@ export class AtLeastOnce implements Delivery {
   readonly #frontiers: Frontiers;
   readonly #failed = new AbortController();
   readonly #committing: { stop(): Promise<void> };
-  /** Batches under way to each target partition. */
-  readonly #underWay: number[];
+  /** Batches under way to each target partition, by topic and partition. */
+  readonly #underWay = new Map<string, number>();
   #linger: NodeJS.Timeout | undefined;
 
   constructor(parts: AtLeastOnceParts) {
     this.#parts = parts;
     this.positions = parts.positions;
-    const { commitIntervalMs, partitions } = parts.options;
     this.#frontiers = new Frontiers(parts.positions);
-    this.#underWay = new Array<number>(partitions).fill(0);
-    this.#committing = every(commitIntervalMs, () => this.#commit(), this.#unlessOver);
+    this.#committing = every(parts.options.commitIntervalMs, () => this.#commit(), this.#unlessOver);
   }
 
   get failed(): AbortSignal {
@@ -51,11 +49,12 @@ export class AtLeastOnce implements Delivery {
     return { outputs: 1, acknowledged: () => frontier.complete(entry) };
   }
 
-  produce = ({ partition, batch, inputs }: OutputBatch<RelayInput>): void => {
-    this.#underWay[partition] = (this.#underWay[partition] ?? 0) + 1;
-    this.#write(this.#parts.options.target, partition, batch, () => {
+  produce = ({ topic, partition, batch, inputs }: OutputBatch<RelayInput>): void => {
+    const key = partitionKey({ topic, partition });
+    this.#underWay.set(key, (this.#underWay.get(key) ?? 0) + 1);
+    this.#write(topic, partition, batch, () => {
       const { stats } = this.#parts;
-      this.#underWay[partition] = (this.#underWay[partition] ?? 1) - 1;
+      this.#underWay.set(key, (this.#underWay.get(key) ?? 1) - 1);
       stats.recordsWritten += batch.recordCount;
       stats.bytesWritten += batch.bytes.length;
       for (const input of inputs) release(input);
@@ -108,7 +107,10 @@ export class AtLeastOnce implements Delivery {
    */
   readonly #drainIdle = (): void => {
     const { transcoder, options } = this.#parts;
-    const left = transcoder.drain(this.produce, (partition) => this.#underWay[partition] === 0);
+    const left = transcoder.drain(
+      this.produce,
+      (topic, partition) => (this.#underWay.get(partitionKey({ topic, partition })) ?? 0) === 0,
+    );
     this.#linger = left ? setTimeout(this.#drainIdle, options.lingerMs) : undefined;
   };
 

@@ -51,9 +51,9 @@ export class ExactlyOnce implements Delivery {
     return INPUT;
   }
 
-  produce = ({ partition, batch, inputs: _ }: OutputBatch<RelayInput>): void => {
+  produce = ({ topic, partition, batch }: OutputBatch<RelayInput>): void => {
     this.#records += batch.recordCount;
-    this.#write(this.#parts.options.target, partition, batch, () => this.#parts.transcoder.recycle(batch));
+    this.#write(topic, partition, batch, () => this.#parts.transcoder.recycle(batch));
   };
 
   bury(poison: PoisonBatch, topicId: string): void {

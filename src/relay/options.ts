@@ -5,15 +5,18 @@ import type { KafkaOptions } from "../kafka/options.ts";
 import { FETCH_DEFAULTS, type FetchOptions } from "../kafka/source.ts";
 import { WRITER_DEFAULTS, type WriterOptions } from "../kafka/writer.ts";
 import type { Codec } from "../record-batch/layout.ts";
+import type { Rule } from "./routing.ts";
 
 export interface RelayOptions {
   readonly kafka: KafkaOptions;
   /** The hot topic. */
   readonly source: string;
-  /** The topic to relay into. It is created if it isn't there. */
+  /** The topic to relay into what no rule sends elsewhere. It is created if it isn't there, as those of the rules are. */
   readonly target: string;
   /** Of the target. One that exists must have as many. */
   readonly partitions: number;
+  /** Which records go elsewhere, or nowhere: the first that fits counts. */
+  readonly rules?: readonly Rule[];
   /** Of the target when it is created; -1 for the broker's default. */
   readonly replicationFactor: number;
   /** The consumer group whose committed offsets say how far the relay has come. */

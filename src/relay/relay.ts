@@ -7,21 +7,18 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
-import { messageOf, SpillwayError } from "../errors.ts";
-import { ensureTopic } from "../kafka/admin.ts";
-import { Brokers } from "../kafka/cluster.ts";
+import { messageOf } from "../errors.ts";
 import type { Generation } from "../kafka/generation.ts";
 import { GroupMember } from "../kafka/group-member.ts";
-import { topicMissing } from "../kafka/offsets.ts";
 import { type LostOffsets, openSource } from "../kafka/source.ts";
 import type { TopicPartition } from "../kafka/topic-partition.ts";
 import { type OnPoison, stopAtPoison } from "../record-batch/batch.ts";
-import { backoffMs, pause, retry, untilAborted } from "../runtime/backoff.ts";
+import { backoffMs, pause, untilAborted } from "../runtime/backoff.ts";
 import type { RelayInput } from "./delivery.ts";
 import { type Guarantee, openGuarantee } from "./guarantee.ts";
 import { dividedBy, type RelayOptions } from "./options.ts";
-import { deadLetterTopicOf } from "./poison.ts";
 import { newRelayStats, type RelayStats } from "./stats.ts";
+import { prepareTopics } from "./topics.ts";
 import { Transcoder } from "./transcoder.ts";
 
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
@@ -104,35 +101,15 @@ async function relayUntil(
     const input = delivery.begin(fetched);
     const bury: OnPoison = (poison) => delivery.bury(poison, fetched.topicId, input);
     const onPoison = options.poisonBatch === "stop" ? stopAtPoison : bury;
+    const dropped = transcoder.dropped;
     stats.recordsRead += transcoder.add(fetched, input, delivery.produce, onPoison);
+    stats.recordsDropped += transcoder.dropped - dropped;
     delivery.end(fetched, input);
     await delivery.room(signal).catch(unlessAborted(signal));
     await nextTurn(); // a full queue would keep the event loop from sending what is ready
   }
   delivery.failed.throwIfAborted();
   await delivery.finish();
-}
-
-/** Creates the target or checks it, and the dead-letter topic where one is used; the source must be there. */
-async function prepareTopics(options: RelayOptions, signal: AbortSignal, log: Logger): Promise<void> {
-  const { source, target, partitions, replicationFactor } = options;
-  if (source === target) throw new SpillwayError("CONFIG_INVALID", `A topic can't be relayed into itself: ${source}`);
-  await using brokers = new Brokers(options.kafka, log);
-  await brokers.connect(signal, log);
-  const limits = { signal, backoff: BACKOFF, deadlineMs: options.kafka.connectDeadlineMs };
-  const [found] = await retry(() => brokers.topics([source]), limits);
-  if (found === undefined) throw topicMissing(source);
-  await ensureTopic(brokers, { topic: target, partitions, replicationFactor }, signal);
-  if (options.poisonBatch === "dead-letter") await ensureDeadLetterTopic(brokers, options, signal);
-  log.info({ source, sourcePartitions: found.partitions.length, target, partitions }, "relaying");
-}
-
-/** Dead letters are few, and their order is worth keeping: one partition, unless somebody has made it with more. */
-async function ensureDeadLetterTopic(brokers: Brokers, options: RelayOptions, signal: AbortSignal): Promise<void> {
-  const topic = deadLetterTopicOf(options);
-  const [found] = await brokers.topics([topic]);
-  if (found !== undefined) return;
-  await ensureTopic(brokers, { topic, partitions: 1, replicationFactor: options.replicationFactor }, signal);
 }
 
 function unlessAborted(signal: AbortSignal): (error: unknown) => void {

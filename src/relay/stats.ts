@@ -3,6 +3,8 @@ export interface RelayStats {
   recordsRead: number;
   recordsWritten: number;
   bytesWritten: number;
+  /** Records that a rule told to drop; one that is read again after a failure counts again. */
+  recordsDropped: number;
   /** Committed; 0 where the guarantee needs none. */
   transactions: number;
   /** Record batches that could not be read, sent to the dead-letter topic. */
@@ -17,6 +19,7 @@ export function newRelayStats(): RelayStats {
     recordsRead: 0,
     recordsWritten: 0,
     bytesWritten: 0,
+    recordsDropped: 0,
     transactions: 0,
     batchesDeadLettered: 0,
     offsetsLost: 0,

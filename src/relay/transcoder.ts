@@ -12,13 +12,18 @@ import { partitionForKey } from "../record-batch/murmur2.ts";
 import { OriginStamp } from "../record-batch/origin.ts";
 import { RecordCursor } from "../record-batch/record-cursor.ts";
 import { advance } from "../record-batch/records.ts";
+import { Router } from "./router.ts";
+import type { Rule, TargetTopic } from "./routing.ts";
 
 /** Of buffers that are kept to be used again, at most. */
 const POOLED_BYTES = 16 * 1024 * 1024;
 
 export interface TranscoderOptions {
-  /** Partitions of the target topic. */
+  /** Where records go that no rule sends elsewhere, and its partitions. */
+  readonly target: string;
   readonly partitions: number;
+  /** In their order; none unless given. */
+  readonly rules?: readonly Rule[];
   /** A batch is full at this many bytes before compression. */
   readonly batchBytes: number;
   readonly codec: Codec | "source";
@@ -27,6 +32,7 @@ export interface TranscoderOptions {
 
 /** A batch for one target partition, and the inputs that its records came from. */
 export interface OutputBatch<Input> {
+  readonly topic: string;
   readonly partition: number;
   readonly batch: SealedBatch;
   readonly inputs: readonly Input[];
@@ -39,9 +45,18 @@ export interface TranscoderInput {
 }
 
 interface Output<Input> {
+  readonly target: Target<Input>;
+  readonly partition: number;
   readonly builder: BatchBuilder;
   codec: Codec;
   inputs: Input[];
+}
+
+interface Target<Input> {
+  readonly topic: string;
+  readonly outputs: Output<Input>[];
+  /** Where records without a key go, until that batch is full or taken: then the next partition. */
+  keyless: number;
 }
 
 /**
@@ -53,28 +68,25 @@ interface Output<Input> {
  */
 export class Transcoder<Input extends TranscoderInput> {
   readonly #options: TranscoderOptions;
-  readonly #outputs: readonly Output<Input>[];
+  readonly #targets = new Map<string, Target<Input>>();
+  readonly #router: Router<Target<Input>>;
   readonly #cursor = new RecordCursor();
   /** By source partition. */
   readonly #stamps = new Map<string, OriginStamp>();
   /** For a batch open in each partition and as many again; one may outgrow `batchBytes` by its last record. */
   readonly #pool: BufferPool;
-  /** Where records without a key go, until that batch is full or taken: then the next partition. */
-  #keyless = 0;
+  /** Records that a rule told to drop. */
+  dropped = 0;
 
   constructor(options: TranscoderOptions) {
     this.#options = options;
-    const { partitions, batchBytes } = options;
-    this.#pool = new BufferPool(batchBytes + (batchBytes >> 3), Math.min(POOLED_BYTES / batchBytes, 4 * partitions));
-    this.#outputs = Array.from({ length: partitions }, () => ({
-      builder: new BatchBuilder(this.#pool),
-      codec: "none" as const,
-      inputs: [],
-    }));
+    const { target: topic, partitions, rules = [], batchBytes } = options;
+    this.#pool = new BufferPool(batchBytes + (batchBytes >> 3), Math.ceil(POOLED_BYTES / batchBytes));
+    this.#router = new Router(rules, { topic, partitions }, (to) => this.#target(to));
   }
 
   /**
-   * Adds the records of a fetched part and calls `full` with each batch that has become full. Returns the records added.
+   * Adds the records of a fetched part and calls `full` with each batch that has become full. Returns the records read.
    * @throws SpillwayError BATCH_CORRUPT, and what `onPoison` throws; what was added before stays added
    */
   add(
@@ -84,6 +96,7 @@ export class Transcoder<Input extends TranscoderInput> {
     onPoison: OnPoison = stopAtPoison,
   ): number {
     const stamp = this.#options.provenance ? this.#stampFor(fetched) : undefined;
+    const nowMs = Date.now();
     let added = 0;
     for (const batch of readBatches(fetched, onPoison)) {
       this.#cursor.open(batch);
@@ -93,14 +106,20 @@ export class Transcoder<Input extends TranscoderInput> {
       while (advance(this.#cursor, batch, onPoison)) {
         const offset = baseOffset + this.#cursor.offsetDelta;
         if (offset < firstWanted) continue;
-        const partition = this.#partitionOf(this.#cursor);
+        added++;
+        const { to, newKey: readKey } = this.#router.route(this.#cursor, batch, nowMs);
+        if (to === "drop") {
+          this.dropped++;
+          continue;
+        }
+        const newKey = readKey?.(this.#cursor);
+        const output = outputOf(to, this.#cursor, newKey);
         if (stamp !== undefined && this.#cursor.originAt < 0) {
           stamp.setOffset(offset);
-          this.#append(partition, batch, input, full, stamp.bytes);
+          this.#append(output, batch, input, full, stamp.bytes, newKey);
         } else {
-          this.#append(partition, batch, input, full, undefined);
+          this.#append(output, batch, input, full, undefined, newKey);
         }
-        added++;
       }
     }
     return added;
@@ -109,12 +128,17 @@ export class Transcoder<Input extends TranscoderInput> {
   /**
    * Takes the open batches, full or not, of the target partitions that `when` lets go. Returns whether any is left open.
    */
-  drain(take: (output: OutputBatch<Input>) => void, when: (partition: number) => boolean = () => true): boolean {
+  drain(
+    take: (output: OutputBatch<Input>) => void,
+    when: (topic: string, partition: number) => boolean = () => true,
+  ): boolean {
     let left = false;
-    for (const [partition, { builder }] of this.#outputs.entries()) {
-      if (builder.count === 0) continue;
-      if (when(partition)) this.#seal(partition, take);
-      else left = true;
+    for (const { topic, outputs } of this.#targets.values()) {
+      for (const output of outputs) {
+        if (output.builder.count === 0) continue;
+        if (when(topic, output.partition)) this.#seal(output, take);
+        else left = true;
+      }
     }
     return left;
   }
@@ -124,39 +148,46 @@ export class Transcoder<Input extends TranscoderInput> {
     if (memory !== undefined) this.#pool.give(memory);
   }
 
-  #partitionOf(cursor: RecordCursor): number {
-    if (cursor.keyStart < 0) return this.#keyless;
-    return partitionForKey(cursor.bytes, cursor.keyStart, cursor.keyEnd, this.#options.partitions);
+  /** Several rules may lead to one topic. */
+  #target({ topic, partitions }: TargetTopic): Target<Input> {
+    const known = this.#targets.get(topic);
+    if (known !== undefined) return known;
+    const target: Target<Input> = { topic, outputs: [], keyless: 0 };
+    for (let partition = 0; partition < partitions; partition++) {
+      target.outputs.push({ target, partition, builder: new BatchBuilder(this.#pool), codec: "none", inputs: [] });
+    }
+    this.#targets.set(topic, target);
+    return target;
   }
 
   #append(
-    partition: number,
+    output: Output<Input>,
     batch: RecordBatch,
     input: Input,
     full: (output: OutputBatch<Input>) => void,
     header: Uint8Array | undefined,
+    newKey: Uint8Array | undefined,
   ): void {
-    const output = this.#outputs[partition] as Output<Input>;
-    if (!output.builder.appendFrom(this.#cursor, batch, header)) {
-      this.#seal(partition, full);
-      output.builder.appendFrom(this.#cursor, batch, header);
+    if (!output.builder.appendFrom(this.#cursor, batch, header, newKey)) {
+      this.#seal(output, full);
+      output.builder.appendFrom(this.#cursor, batch, header, newKey);
     }
     output.codec = this.#options.codec === "source" ? batch.codec : this.#options.codec;
     if (output.inputs.at(-1) !== input) {
       output.inputs.push(input);
       input.outputs++;
     }
-    if (output.builder.bytes >= this.#options.batchBytes) this.#seal(partition, full);
+    if (output.builder.bytes >= this.#options.batchBytes) this.#seal(output, full);
   }
 
-  #seal(partition: number, take: (output: OutputBatch<Input>) => void): void {
-    const output = this.#outputs[partition] as Output<Input>;
+  #seal(output: Output<Input>, take: (output: OutputBatch<Input>) => void): void {
+    const { target, partition } = output;
     const batch = output.builder.seal(output.codec);
     if (batch === undefined) return;
     const { inputs } = output;
     output.inputs = [];
-    if (partition === this.#keyless) this.#keyless = (this.#keyless + 1) % this.#outputs.length;
-    take({ partition, batch, inputs });
+    if (partition === target.keyless) target.keyless = (target.keyless + 1) % target.outputs.length;
+    take({ topic: target.topic, partition, batch, inputs });
   }
 
   #stampFor({ topic, topicId, partition }: FetchedBytes & { readonly topicId: string }): OriginStamp {
@@ -168,4 +199,14 @@ export class Transcoder<Input extends TranscoderInput> {
     }
     return stamp;
   }
+}
+
+/** The output for a record, by its key or the one that takes its place. */
+function outputOf<Input>(target: Target<Input>, cursor: RecordCursor, newKey: Uint8Array | undefined): Output<Input> {
+  const { outputs, keyless } = target;
+  if (newKey !== undefined) {
+    return outputs[partitionForKey(newKey, 0, newKey.length, outputs.length)] as Output<Input>;
+  }
+  if (cursor.keyStart < 0) return outputs[keyless] as Output<Input>;
+  return outputs[partitionForKey(cursor.bytes, cursor.keyStart, cursor.keyEnd, outputs.length)] as Output<Input>;
 }

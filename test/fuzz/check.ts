@@ -150,6 +150,7 @@ function checkRecords(input: HostileInput, walked: Walked, goOn: boolean): void 
 function checkTranscoder(input: HostileInput, walked: Walked, goOn: boolean, random: Random): number {
   const provenance = chance(random, 0.5);
   const transcoder = new Transcoder<TranscoderInput>({
+    target: "wide",
     partitions: 1 + below(random, 12),
     batchBytes: 200 + below(random, 4_000),
     codec: chance(random, 0.2) ? (CODECS[below(random, CODECS.length)] ?? "none") : "none",

@@ -130,7 +130,13 @@ function transcodedCases(seed: number): Case[] {
 }
 
 function transcoded(source: readonly NewRecord[], codec: Codec | "source", provenance: boolean): Case[] {
-  const transcoder = new Transcoder<TranscoderInput>({ partitions: PARTITIONS, batchBytes: 1_500, codec, provenance });
+  const transcoder = new Transcoder<TranscoderInput>({
+    target: "wide",
+    partitions: PARTITIONS,
+    batchBytes: 1_500,
+    codec,
+    provenance,
+  });
   const logs = new Map<number, Buffer[]>();
   const ends = new Map<number, number>();
   const take = ({ partition, batch: sealed }: OutputBatch<TranscoderInput>) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseRule } from "../../src/config/rules.ts";
 import { Brokers } from "../../src/kafka/cluster.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
 import type { NewRecord } from "../../src/record-batch/batch-builder.ts";
@@ -133,6 +134,27 @@ for (const guarantee of ["exactly-once", "at-least-once"] as const) {
     assert.equal(seen.size, produced);
   });
 }
+
+test("a flood is diverted to a topic of its own, test records are dropped, and the rest goes on", async () => {
+  const { hot, wide } = await topics("divert");
+  const backfill = `${wide}.backfill`;
+  const kinds = ["live", "flood", "test"] as const;
+  const records = numbered(6_000, 60).map((record, i) => ({
+    ...record,
+    key: kinds[i % 3] === "test" ? Buffer.from(`test-${i}`) : record.key,
+    headers: kinds[i % 3] === "flood" ? [{ key: "source", value: Buffer.from("backfill-2026") }] : [],
+  }));
+  await produceAll(kafka, hot, records);
+  const rules = ["key ^= test- -> drop", `header source ^= backfill -> ${backfill}/50`].map(
+    (text) => parseRule(text) ?? assert.fail(text),
+  );
+  const stats = await relayUntil(relayOptions(hot, wide, { rules }), ({ recordsWritten }) => recordsWritten >= 4_000);
+  assert.deepEqual([stats.recordsRead, stats.recordsDropped], [6_000, 2_000]);
+  const [live, flood] = [await javaOracle(wide), await javaOracle(backfill)];
+  assert.deepEqual([live.records, live.misplaced, flood.records, flood.misplaced], [2_000, 0, 2_000, 0]);
+  const diverted = await consume(kafka, backfill, 2_000);
+  assert.ok(diverted.every(({ headers }) => headers[0]?.value?.toString() === "backfill-2026"));
+});
 
 test("what can't work is said before anything is relayed", async () => {
   const { hot, wide } = await topics("refused");

@@ -3,6 +3,7 @@ import { CODECS } from "../../record-batch/layout.ts";
 import { RELAY_DEFAULTS } from "../../relay/options.ts";
 import { boolean, bytes, choice, integer, milliseconds, text, topicName } from "../kinds.ts";
 import { option } from "../option.ts";
+import { rules } from "../rules.ts";
 
 const COMMANDS = ["relay"] as const;
 
@@ -30,6 +31,14 @@ export const RELAY_OPTIONS = {
     commands: COMMANDS,
     default: RELAY_DEFAULTS.partitions,
     description: "how many partitions the wide topic is made with; one that exists must have as many",
+  }),
+  "relay.rules": option({
+    kind: rules(),
+    flag: "--rule",
+    env: "SPILLWAY_RELAY_RULES",
+    commands: COMMANDS,
+    description:
+      "which records go elsewhere: such as header backfill -> prices.backfill/200; can be given several times",
   }),
   "relay.replicationFactor": option({
     kind: integer(1, 32_767),

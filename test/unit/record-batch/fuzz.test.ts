@@ -61,7 +61,7 @@ test("a record with millions of headers is refused before any of them is made", 
 
 test("a record with as many headers as there may be is read again after a relay has added its origin", () => {
   const input = batchOf([{ ...one, headers: Array(4_096).fill({ key: "", value: null }) }]);
-  const transcoder = new Transcoder({ partitions: 1, batchBytes: 1, codec: "none", provenance: true });
+  const transcoder = new Transcoder({ target: "wide", partitions: 1, batchBytes: 1, codec: "none", provenance: true });
   const outputs: Buffer[] = [];
   const take = ({ batch }: OutputBatch<TranscoderInput>) => {
     stampBatch(batch, NO_PRODUCER);

@@ -135,7 +135,13 @@ function markerOf({ batches }: Vector, { producerId, baseOffset }: DescribedBatc
 
 /** What comes out, by target partition. */
 function transcode(source: FetchedBytes & { topicId: string }, provenance: boolean): Map<number, KafkaRecord[]> {
-  const options = { partitions: PARTITIONS, batchBytes: 16 * 1024, codec: "source", provenance } as const;
+  const options = {
+    target: "wide",
+    partitions: PARTITIONS,
+    batchBytes: 16 * 1024,
+    codec: "source",
+    provenance,
+  } as const;
   const transcoder = new Transcoder<TranscoderInput>(options);
   const outputs = new Map<number, Buffer[]>();
   let records = 0;

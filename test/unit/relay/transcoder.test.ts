@@ -35,7 +35,13 @@ function transcode(
   options: { provenance: boolean; batchBytes?: number; partitions?: number },
 ): Result {
   const { provenance, batchBytes = 300, partitions = 5 } = options;
-  const transcoder = new Transcoder<TranscoderInput>({ partitions, batchBytes, codec: "source", provenance });
+  const transcoder = new Transcoder<TranscoderInput>({
+    target: "wide",
+    partitions,
+    batchBytes,
+    codec: "source",
+    provenance,
+  });
   const byPartition = new Map<number, KafkaRecord[]>();
   let count = 0;
   const take = ({ partition, batch }: OutputBatch<TranscoderInput>) => {
@@ -152,6 +158,7 @@ test("records without a key are spread over the partitions, batch by batch", () 
 
 test("an input counts the open batches that its records are in", () => {
   const transcoder = new Transcoder<TranscoderInput>({
+    target: "wide",
     partitions: 4,
     batchBytes: 1e6,
     codec: "none",

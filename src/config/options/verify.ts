@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { file, type Kind, topicName } from "../kinds.ts";
+import { option } from "../option.ts";
+
+const COMMANDS = ["verify"] as const;
+
+export const VERIFY_OPTIONS = {
+  "verify.in": option({
+    kind: topicNames(),
+    flag: "--in",
+    env: "SPILLWAY_VERIFY_IN",
+    commands: COMMANDS,
+    requiredBy: COMMANDS,
+    description: "the topics that must hold all that is in the sources; can be given several times",
+  }),
+  "verify.json": option({
+    kind: file(),
+    flag: "--json",
+    env: "SPILLWAY_VERIFY_JSON",
+    commands: COMMANDS,
+    description: "write the report to this file as JSON",
+  }),
+};
+
+function topicNames(): Kind<readonly string[]> {
+  const { schema, allowed, placeholder } = topicName();
+  const split = (value: unknown): unknown =>
+    (Array.isArray(value) ? value : [value]).flatMap((one) => (typeof one === "string" ? one.split(",") : [one]));
+  return {
+    schema: z.preprocess(split, z.array(schema).min(1).readonly()),
+    allowed: `${allowed}; or several with commas between them`,
+    shape: "list",
+    placeholder,
+  };
+}

@@ -1,0 +1,66 @@
+import type { Logger } from "pino";
+import { SpillwayError } from "../errors.ts";
+import { ensureTopic } from "../kafka/admin.ts";
+import { Brokers } from "../kafka/cluster.ts";
+import { topicMissing } from "../kafka/offsets.ts";
+import { retry } from "../runtime/backoff.ts";
+import type { RelayOptions } from "./options.ts";
+import { deadLetterTopicOf } from "./poison.ts";
+import { canSplitKeys, type TargetTopic } from "./routing.ts";
+
+const BACKOFF = { baseMs: 100, maxMs: 2_000 };
+
+/**
+ * Creates the targets or checks them, and the dead-letter topic where one is used; the source must be there.
+ * @throws SpillwayError CONFIG_INVALID, TOPIC_MISSING, TOPIC_MISMATCH
+ */
+export async function prepareTopics(options: RelayOptions, signal: AbortSignal, log: Logger): Promise<void> {
+  const { source, kafka, replicationFactor, rules = [] } = options;
+  const targets = targetsOf(options);
+  await using brokers = new Brokers(kafka, log);
+  await brokers.connect(signal, log);
+  const limits = { signal, backoff: BACKOFF, deadlineMs: kafka.connectDeadlineMs };
+  const [found] = await retry(() => brokers.topics([source]), limits);
+  if (found === undefined) throw topicMissing(source);
+  for (const target of targets) await ensureTopic(brokers, { ...target, replicationFactor }, signal);
+  if (options.poisonBatch === "dead-letter") await ensureDeadLetterTopic(brokers, options, signal);
+  const splitting = rules.filter(canSplitKeys).map(({ when }) => when);
+  if (splitting.length > 0) {
+    log.warn(
+      { conditions: splitting },
+      "records of one key can go different ways by these rules: order holds in each way only",
+    );
+  }
+  log.info({ source, sourcePartitions: found.partitions.length, targets }, "relaying");
+}
+
+/** All topics that are written to, each once. @throws SpillwayError CONFIG_INVALID */
+export function targetsOf({
+  source,
+  target,
+  partitions,
+  rules = [],
+}: Pick<RelayOptions, "source" | "target" | "partitions" | "rules">): readonly TargetTopic[] {
+  const targets = new Map<string, TargetTopic>([[target, { topic: target, partitions }]]);
+  for (const { to } of rules) {
+    if (to === "drop") continue;
+    const known = targets.get(to.topic) ?? to;
+    if (known.partitions !== to.partitions) {
+      throw new SpillwayError(
+        "CONFIG_INVALID",
+        `Topic ${to.topic} is given ${known.partitions} partitions and ${to.partitions}`,
+      );
+    }
+    targets.set(to.topic, to);
+  }
+  if (targets.has(source)) throw new SpillwayError("CONFIG_INVALID", `A topic can't be relayed into itself: ${source}`);
+  return [...targets.values()];
+}
+
+/** Dead letters are few, and their order is worth keeping: one partition, unless somebody has made it with more. */
+async function ensureDeadLetterTopic(brokers: Brokers, options: RelayOptions, signal: AbortSignal): Promise<void> {
+  const topic = deadLetterTopicOf(options);
+  const [found] = await brokers.topics([topic]);
+  if (found !== undefined) return;
+  await ensureTopic(brokers, { topic, partitions: 1, replicationFactor: options.replicationFactor }, signal);
+}
