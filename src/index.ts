@@ -7,6 +7,7 @@ export { RecordProducer, type RecordProducerOptions } from "./kafka/record-produ
 export { FETCH_DEFAULTS, type FetchOptions, openSource } from "./kafka/source.ts";
 export { RELAY_DEFAULTS, type RelayOptions } from "./relay/options.ts";
 export { type RelayContext, runRelay } from "./relay/relay.ts";
+export type { JobReport } from "./relay/report.ts";
 export { newRelayStats, type RelayStats } from "./relay/stats.ts";
 export { SINK_DEFAULTS, type SinkOptions, type SinkRoute } from "./sink/options.ts";
 export { runSink, type SinkParts } from "./sink/sink.ts";

@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import type { Config } from "../config/config.ts";
 import { required } from "../config/required.ts";
@@ -20,9 +21,13 @@ export function relayCommand(context: CliContext): Command {
       const { config, log } = await prepare(context, command, "relay");
       const options = relayOptions(config);
       const { runRelay } = await import("../relay/relay.ts");
-      await untilStopped({ log, deadlineMs: options.drainDeadlineMs + LEAVING_MS }, (signal) =>
+      const report = await untilStopped({ log, deadlineMs: options.drainDeadlineMs + LEAVING_MS }, (signal) =>
         runRelay(options, { signal, log }),
       );
+      if (report === undefined) return;
+      log.info(report, "the job is done");
+      const file = config.values["relay.json"];
+      if (file !== undefined) await writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`);
     });
   return command;
 }
@@ -34,6 +39,7 @@ function relayOptions({ values }: Config): RelayOptions {
     source,
     target: required(values, "relay.target"),
     partitions: values["relay.partitions"],
+    ...(values["relay.until"] === undefined ? {} : { until: values["relay.until"] }),
     ...(values["relay.rules"] === undefined ? {} : { rules: values["relay.rules"] }),
     // Kafka's own way to say "the brokers' default".
     replicationFactor: values["relay.replicationFactor"] ?? -1,

@@ -15,6 +15,7 @@ export async function committedOffsets(
   group: string,
   { topic, partitions }: { readonly topic: string; readonly partitions: number },
 ): Promise<ReadonlyMap<number, bigint>> {
+  await brokers.topics([]); // learns where the brokers are
   const found = await brokers.request(findCoordinator, { keyType: GROUP, coordinatorKeys: [group] }, "any");
   const [coordinator] = found.coordinators;
   if (coordinator === undefined) throw new SpillwayError("PROTOCOL", "No coordinator in the answer");

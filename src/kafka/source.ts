@@ -11,6 +11,8 @@ export interface FetchedPartition extends FetchedBytes {
   /** Where fetching goes on behind these batches. */
   readonly nextOffset: bigint;
   readonly highWatermark: bigint;
+  /** Records from here on are not wanted, where that lies within the batches. */
+  readonly endOffset?: bigint;
 }
 
 /** How much is fetched at once and ahead. */

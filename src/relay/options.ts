@@ -5,6 +5,7 @@ import type { KafkaOptions } from "../kafka/options.ts";
 import { FETCH_DEFAULTS, type FetchOptions } from "../kafka/source.ts";
 import { WRITER_DEFAULTS, type WriterOptions } from "../kafka/writer.ts";
 import type { Codec } from "../record-batch/layout.ts";
+import type { Until } from "./job.ts";
 import type { Rule } from "./routing.ts";
 
 export interface RelayOptions {
@@ -21,6 +22,8 @@ export interface RelayOptions {
   readonly replicationFactor: number;
   /** The consumer group whose committed offsets say how far the relay has come. */
   readonly group: Omit<GroupOptions, "topics">;
+  /** Where the relay ends by itself; it goes on until it is stopped unless told. */
+  readonly until?: Until;
   /** Adds a `spillway-origin` header to every record that has none. */
   readonly provenance: boolean;
   /** Codec of the batches written; `source` keeps that of the batches read. */

@@ -16,7 +16,9 @@ import { type OnPoison, stopAtPoison } from "../record-batch/batch.ts";
 import { backoffMs, pause, untilAborted } from "../runtime/backoff.ts";
 import type { RelayInput } from "./delivery.ts";
 import { type Guarantee, openGuarantee } from "./guarantee.ts";
+import { Job } from "./job.ts";
 import { dividedBy, type RelayOptions } from "./options.ts";
+import { type JobReport, reportOf } from "./report.ts";
 import { newRelayStats, type RelayStats } from "./stats.ts";
 import { prepareTopics } from "./topics.ts";
 import { Transcoder } from "./transcoder.ts";
@@ -29,29 +31,40 @@ export interface RelayContext {
   readonly stats?: RelayStats;
 }
 
-/** Relays until the signal is aborted; then what was read is written and committed, and the group is left. */
+/**
+ * Relays until the signal is aborted, or until the end where one is given; then what was read is written and committed,
+ * and the group is left. Returns the report of a job that has come to its end.
+ */
 export async function runRelay(
   options: RelayOptions,
   { signal, log, stats = newRelayStats() }: RelayContext,
-): Promise<void> {
+): Promise<JobReport | undefined> {
   await prepareTopics(options, signal, log);
+  const { kafka, group, source, until } = options;
+  const job = until === undefined ? undefined : await Job.open(until, options, { kafka, log, signal });
   await using guarantee = await openGuarantee(options, { signal, log });
-  const { kafka, group, source } = options;
   await using member = new GroupMember({ ...group, kafka, topics: [source], signal, log });
   for await (const generation of member.generations()) {
     const failed = new AbortController();
     const shares = guarantee.shares(generation.assignment);
-    const parts = { options: dividedBy(shares.length, options), guarantee, stats, log, failed };
+    const parts = { options: dividedBy(shares.length, options), job, guarantee, stats, log, failed };
     // When one fails, the others are stopped in good order before the failure is told.
     await Promise.all(shares.map((share) => relayShare(share, generation, parts)));
     failed.signal.throwIfAborted();
-    await untilAborted(generation.signal); // nothing may be assigned: it is a member all the same
+    // Its own share may be done, or nothing be assigned to it: it is a member all the same.
+    if (job === undefined) await untilAborted(generation.signal);
+    else if (await job.done(generation.signal)) {
+      await job.finish();
+      break;
+    }
   }
   log.info({ ...stats }, "relay stopped");
+  return job === undefined || signal.aborted ? undefined : reportOf(job, options, stats);
 }
 
 interface Parts {
   readonly options: RelayOptions;
+  readonly job: Job | undefined;
   readonly guarantee: Guarantee;
   readonly stats: RelayStats;
   readonly log: Logger;
@@ -88,16 +101,21 @@ async function relayUntil(
   stop: AbortSignal,
   share: readonly TopicPartition[],
   generation: Generation,
-  { options, guarantee, stats, log }: Parts,
+  { options, job, guarantee, stats, log }: Parts,
 ): Promise<void> {
   const transcoder = new Transcoder<RelayInput>(options);
   await using delivery = await guarantee.open(share, { options, generation, transcoder, stats, log });
-  const { positions } = delivery;
+  const left = new Map(delivery.positions.map((position) => [position.partition, position]));
+  for (const [partition, position] of left) if (job?.isReached(position) === true) left.delete(partition);
+  if (left.size === 0) return;
+  const positions = [...left.values()];
   const signal = AbortSignal.any([stop, delivery.failed]);
   const onLost = ({ from, to }: LostOffsets) => {
     stats.offsetsLost += Number(to - from);
   };
-  for await (const fetched of openSource({ ...options, positions, signal, log, onLost })) {
+  for await (const whole of openSource({ ...options, positions, signal, log, onLost })) {
+    const fetched = job === undefined ? whole : job.clip(whole);
+    if (fetched === undefined) continue;
     const input = delivery.begin(fetched);
     const bury: OnPoison = (poison) => delivery.bury(poison, fetched.topicId, input);
     const onPoison = options.poisonBatch === "stop" ? stopAtPoison : bury;
@@ -105,6 +123,8 @@ async function relayUntil(
     stats.recordsRead += transcoder.add(fetched, input, delivery.produce, onPoison);
     stats.recordsDropped += transcoder.dropped - dropped;
     delivery.end(fetched, input);
+    if (job?.isReached({ ...fetched, offset: fetched.nextOffset }) === true) left.delete(fetched.partition);
+    if (left.size === 0) break;
     await delivery.room(signal).catch(unlessAborted(signal));
     await nextTurn(); // a full queue would keep the event loop from sending what is ready
   }

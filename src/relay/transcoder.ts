@@ -90,13 +90,14 @@ export class Transcoder<Input extends TranscoderInput> {
    * @throws SpillwayError BATCH_CORRUPT, and what `onPoison` throws; what was added before stays added
    */
   add(
-    fetched: FetchedBytes & { readonly topicId: string },
+    fetched: FetchedBytes & { readonly topicId: string; readonly endOffset?: bigint },
     input: Input,
     full: (output: OutputBatch<Input>) => void,
     onPoison: OnPoison = stopAtPoison,
   ): number {
     const stamp = this.#options.provenance ? this.#stampFor(fetched) : undefined;
     const nowMs = Date.now();
+    const end = fetched.endOffset === undefined ? Number.POSITIVE_INFINITY : Number(fetched.endOffset);
     let added = 0;
     for (const batch of readBatches(fetched, onPoison)) {
       this.#cursor.open(batch);
@@ -106,6 +107,7 @@ export class Transcoder<Input extends TranscoderInput> {
       while (advance(this.#cursor, batch, onPoison)) {
         const offset = baseOffset + this.#cursor.offsetDelta;
         if (offset < firstWanted) continue;
+        if (offset >= end) return added;
         added++;
         const { to, newKey: readKey } = this.#router.route(this.#cursor, batch, nowMs);
         if (to === "drop") {

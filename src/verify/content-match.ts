@@ -12,7 +12,7 @@ interface Entry {
 /**
  * Matches records without an origin by their content, for as many as fit into memory at once. The n-th record of a
  * content in the target stands for the n-th in the sources; from there on it is judged as by provenance: see
- * `TargetLedger`, but that orders are compared within buckets of keys.
+ * `TargetLedger`. Only contents that are unique have an order.
  */
 export class ContentMatch {
   readonly #entries = new Map<string, Entry>();
@@ -32,8 +32,8 @@ export class ContentMatch {
     this.#entries.set(key, entry);
   }
 
-  /** @param bucket undefined where order doesn't count: without a key, or in a wrong partition */
-  takeTarget(place: ExamplePlace, content: Buffer, bucket: number | undefined): void {
+  /** @param key its hash, undefined where order doesn't count: without a key, or in a wrong partition */
+  takeTarget(place: ExamplePlace, content: Buffer, key: number | undefined): void {
     const entry = this.#entries.get(nameOf(content));
     if (entry === undefined) {
       this.#findings.add("foreign", () => place);
@@ -45,8 +45,9 @@ export class ContentMatch {
       return;
     }
     if (entry.taken > entry.expected) this.later++;
-    if (bucket === undefined) return;
-    const where = [bucket, place.topic, place.partition, source.topic, source.partition].join("/");
+    // Which of several it is that look the same nobody can tell.
+    if (key === undefined || entry.places.length > 1) return;
+    const where = [key, place.topic, place.partition, source.topic, source.partition].join("/");
     if (source.offset < (this.#highest.get(where) ?? -1)) this.#findings.add("outOfOrder", () => place);
     else this.#highest.set(where, source.offset);
   }

@@ -65,7 +65,7 @@ export class Buckets {
     return this.#keyed + KEYLESS_BUCKETS;
   }
 
-  of({ bytes, keyStart, keyEnd }: RecordCursor, content: Buffer): number {
+  of({ bytes, keyStart, keyEnd }: Pick<RecordCursor, "bytes" | "keyStart" | "keyEnd">, content: Buffer): number {
     if (keyStart < 0) return this.#keyed + (content.readUInt32LE(0) % KEYLESS_BUCKETS);
     return (murmur2(bytes, keyStart, keyEnd) & 0x7fffffff) % this.#keyed;
   }
@@ -90,10 +90,10 @@ export class ContentDigest {
   }
 
   add(bucket: number, content: Buffer): void {
-    const factor = this.#buckets.isOrdered(bucket);
+    const isOrdered = this.#buckets.isOrdered(bucket);
     const [low, high] = [this.#low[bucket] as number, this.#high[bucket] as number];
-    this.#low[bucket] = Math.imul(low, factor ? 0x5bd1e995 : 1) + content.readUInt32LE(4);
-    this.#high[bucket] = Math.imul(high, factor ? 0x01000193 : 1) + content.readUInt32LE(8);
+    this.#low[bucket] = Math.imul(low, isOrdered ? 0x5bd1e995 : 1) + content.readUInt32LE(4);
+    this.#high[bucket] = Math.imul(high, isOrdered ? 0x01000193 : 1) + content.readUInt32LE(8);
     this.records[bucket] = (this.records[bucket] as number) + 1;
   }
 

@@ -1,5 +1,4 @@
 import { ORIGIN_BYTES } from "../record-batch/origin.ts";
-import type { KeyOrder } from "./key-order.ts";
 import { OffsetCounts } from "./offset-counts.ts";
 
 const TWO_POW_32 = 0x1_0000_0000;
@@ -30,12 +29,8 @@ export class Lineage {
   /** In the target, where it belongs; and in a partition where it doesn't. */
   readonly placed = new OffsetCounts();
   readonly misplaced = new OffsetCounts();
-  /** The source partitions that hold some of it. With only one, its offsets rise in every target partition. */
-  readonly carriers = new Set<string>();
   /** The highest offset so far, by target partition. */
   readonly highest = new Map<string, number>();
-  /** By target topic; instead of `highest` where there are several carriers. */
-  readonly keyOrders = new Map<string, KeyOrder>();
 
   constructor(topicId: string, partition: number) {
     this.topicId = topicId;

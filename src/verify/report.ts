@@ -55,7 +55,7 @@ export interface VerifyReport {
   readonly outlived: number;
   /** Target records from behind the ends at which the sources were verified. No fault. */
   readonly later: number;
-  /** Records whose order was not looked at, since there were too many keys to remember. 0 but for relays in a row. */
+  /** Records whose order was not looked at, since there were too many keys to remember. */
   readonly orderUnchecked: number;
   readonly gaps: Readonly<GapCounts>;
   /** The first few of each. */

@@ -1,5 +1,5 @@
 import type { FetchedPartition } from "../kafka/source.ts";
-import { type Position, partitionKey, type TopicPartition } from "../kafka/topic-partition.ts";
+import type { Position, TopicPartition } from "../kafka/topic-partition.ts";
 import { stopAtPoison } from "../record-batch/batch.ts";
 import { packOrigin } from "../record-batch/origin.ts";
 import { RecordCursor } from "../record-batch/record-cursor.ts";
@@ -36,7 +36,6 @@ export function newSourcePartition(begin: Position, lineages: Lineages, compacte
   const { topic, topicId, partition, offset } = begin;
   const own = lineages.findOrAdd(packOrigin({ topicId, partition, offset: 0n }), 0);
   own.own = { topic, end: 0 };
-  own.carriers.add(partitionKey(begin));
   const gaps = { ...newGapCounts(), retention: Number(offset) };
   return { topic, topicId, partition, own, compacted, gaps, records: 0, next: Number(offset), lost: [] };
 }
@@ -115,7 +114,6 @@ export function* identify(
       yield { lineage: source.own, identity: offset, offset };
     } else {
       const lineage = lineages.findOrAdd(cursor.bytes, cursor.originAt);
-      lineage.carriers.add(partitionKey(source));
       yield { lineage, identity: carried, offset };
     }
   }

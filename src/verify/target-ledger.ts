@@ -2,7 +2,6 @@ import type { FetchedPartition } from "../kafka/source.ts";
 import { partitionKey } from "../kafka/topic-partition.ts";
 import { readOrigin } from "../record-batch/origin.ts";
 import { RecordCursor } from "../record-batch/record-cursor.ts";
-import { type KeyBudget, KeyOrder, keyHash } from "./key-order.ts";
 import { type Lineage, type Lineages, originOffset } from "./lineage.ts";
 import type { ExamplePlace, Findings } from "./report.ts";
 import { type TargetPartition, type TargetRecord, targetRecords } from "./target-records.ts";
@@ -10,7 +9,6 @@ import { type TargetPartition, type TargetRecord, targetRecords } from "./target
 export interface TargetParts {
   readonly lineages: Lineages;
   readonly findings: Findings;
-  readonly budget: KeyBudget;
   /** The sources have lost records that may have been relayed before. */
   readonly sourcesLostRecords: boolean;
   /** Given every record that carries no origin. */
@@ -22,13 +20,15 @@ export interface TargetParts {
  *
  * - **Foreign**: its origin is of no source, or is an offset of a source that holds no committed record.
  * - **Duplicated**: the target held as many records of this origin before as the sources do; the first is none.
- * - **In a wrong partition**: it has a key, and Kafka's partitioner puts that into another partition.
+ * - **In a wrong partition**: it has a key, and Kafka's partitioner puts that into another partition. Foreign
+ *   records too.
  * - **Out of order**: it has a key, lies in its right partition, is the first record of its origin there, and a record
- *   with a higher offset of the same origin partition came before it in this target partition. Repeated records are
- *   duplicated and never out of order: a relay that begins anew goes back and repeats, and only what it had not written
- *   before must come behind what it had. Offsets are compared over all keys, which is stricter than the order of each
- *   key; but where several source partitions hold records of one origin partition (a relay behind a relay), these
- *   overtake each other rightly, and the offsets of each key are compared. Records without a key have no order.
+ *   of the same key and origin partition with a higher offset came before it in this target partition. Repeated records
+ *   are duplicated and never out of order: a relay that begins anew goes back and repeats, and only what it had not
+ *   written before must come behind what it had. Records without a key have no order.
+ *
+ * The ledger itself compares offsets over all keys, which a relay keeps in order too and which needs no memory of keys.
+ * Only where some are overtaken, as rightly happens behind two relays in a row, `KeyOrder` has to look at each key.
  */
 export class TargetLedger {
   readonly #parts: TargetParts;
@@ -36,6 +36,8 @@ export class TargetLedger {
   /** No fault: see the report. */
   outlived = 0;
   later = 0;
+  /** Records that are out of order if those of all keys count. */
+  overtaken = 0;
 
   constructor(parts: TargetParts) {
     this.#parts = parts;
@@ -82,7 +84,7 @@ export class TargetLedger {
     (inPlace ? lineage.placed : lineage.misplaced).add(identity);
     if (lineage.inTarget(identity) > Math.max(1, expected)) findings.add("duplicated", place);
     const isOrdered = inPlace && isFirstHere && cursor.keyStart >= 0;
-    if (isOrdered && !this.#rises(lineage, target, identity)) findings.add("outOfOrder", place);
+    if (isOrdered && this.#overtaken(lineage, target, identity)) this.overtaken++;
   }
 
   /** What a record is of whose origin is not among those that are verified. */
@@ -93,21 +95,16 @@ export class TargetLedger {
     return identity >= lineage.own.end || lineage.uncommitted.count(identity) > 0 ? "foreign" : "outlived";
   }
 
-  #rises(lineage: Lineage, target: TargetPartition, identity: number): boolean {
-    if (lineage.carriers.size > 1) {
-      const order = lineage.keyOrders.get(target.topic) ?? new KeyOrder(this.#parts.budget);
-      lineage.keyOrders.set(target.topic, order);
-      return order.rises(keyHash(this.#cursor.bytes, this.#cursor.keyStart, this.#cursor.keyEnd), identity);
-    }
+  #overtaken(lineage: Lineage, target: TargetPartition, identity: number): boolean {
     const where = partitionKey(target);
     const highest = lineage.highest.get(where) ?? -1;
-    if (identity < highest) return false;
+    if (identity < highest) return true;
     lineage.highest.set(where, identity);
-    return true;
+    return false;
   }
 }
 
-function placeOf({ topic, partition }: TargetPartition, offset: number, cursor: RecordCursor): ExamplePlace {
+export function placeOf({ topic, partition }: TargetPartition, offset: number, cursor: RecordCursor): ExamplePlace {
   if (cursor.originAt < 0) return { topic, partition, offset };
   const origin = readOrigin(cursor.bytes, cursor.originAt);
   return { topic, partition, offset, origin: { ...origin, offset: Number(origin.offset) } };

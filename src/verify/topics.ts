@@ -5,10 +5,13 @@ import { EARLIEST, LATEST, offsetsAt, topicMissing } from "../kafka/offsets.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
 import { type FetchedPartition, type FetchOptions, type LostOffsets, openSource } from "../kafka/source.ts";
 import { type Position, partitionKey, type TopicPartition } from "../kafka/topic-partition.ts";
-import { retry } from "../runtime/backoff.ts";
+import { pause, retry } from "../runtime/backoff.ts";
 
 /** How long nothing may come though there should be more. */
 const STALL_MS = 60_000;
+/** How long to wait for transactions to end, and how often to look. */
+const SETTLE_MS = 5_000;
+const SETTLE_POLL_MS = 50;
 const RETRY = { backoff: { baseMs: 100, maxMs: 2_000 }, deadlineMs: 30_000 };
 
 /** @throws SpillwayError TOPIC_MISSING */
@@ -48,6 +51,30 @@ export async function endsOf(
 ): Promise<ReadonlyMap<string, number>> {
   const ends = await retry(() => offsetsAt(brokers, partitions, LATEST, "read_committed"), { signal, ...RETRY });
   return new Map(ends.map((end) => [partitionKey(end), Number(end.offset)]));
+}
+
+/**
+ * As `endsOf`, once the transactions that are open now have ended, or else after a few seconds: those of a relay are
+ * open for a tenth of a second, and the brokers write their ends a little after the relay has gone on.
+ */
+export async function settledEndsOf(
+  brokers: Brokers,
+  partitions: readonly TopicPartition[],
+  { signal, log }: { readonly signal: AbortSignal; readonly log: Logger },
+): Promise<ReadonlyMap<string, number>> {
+  const written = await retry(() => offsetsAt(brokers, partitions, LATEST, "read_uncommitted"), { signal, ...RETRY });
+  const giveUpAt = performance.now() + SETTLE_MS;
+  for (;;) {
+    const ends = await endsOf(brokers, partitions, signal);
+    const open = written.find((position) => position.offset > (ends.get(partitionKey(position)) ?? 0));
+    if (open === undefined) return ends;
+    if (performance.now() > giveUpAt) {
+      const { topic, partition } = open;
+      log.warn({ topic, partition }, "a transaction stays open: verifying what lies before it");
+      return ends;
+    }
+    await pause(SETTLE_POLL_MS, signal);
+  }
 }
 
 /** What is read, from where and how far. */

@@ -6,8 +6,8 @@
  * topics. Records are matched by provenance, exactly, where the target's carry an origin, else by their content.
  *
  * Memory is bounded by offsets, not by records' sizes: two bits for each record that is in source and target (4 MB for
- * 14.5 million), eight bytes in stretches of 65,536 offsets where something is repeated; behind a relay behind a relay
- * 60 MB for the order of up to a million keys; by content 3 MB of digests, and 100 MB to look into what differs. And
+ * 14.5 million), eight bytes in stretches of 65,536 offsets where something is repeated; where records
+ * overtake each other 60 MB for the order of up to a million keys; by content 3 MB of digests, and 100 MB to look into what differs. And
  * what is fetched ahead, 8 MiB.
  */
 import type { Logger } from "pino";
@@ -16,16 +16,17 @@ import { Brokers } from "../kafka/cluster.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
 import type { FetchOptions } from "../kafka/source.ts";
 import { partitionKey } from "../kafka/topic-partition.ts";
+import { RecordCursor } from "../record-batch/record-cursor.ts";
 import { compactedTopics } from "./cleanup-policy.ts";
 import { Buckets, ContentDigest, ContentHasher } from "./content.ts";
 import { comparePlain } from "./content-pass.ts";
-import { newKeyBudget } from "./key-order.ts";
+import { KeyOrder } from "./key-order.ts";
 import { Lineages } from "./lineage.ts";
 import { Findings, type GapCounts, newGapCounts, type VerifyMethod, type VerifyReport } from "./report.ts";
 import { newSourcePartition, SourceLedger, type SourcePartition } from "./source-ledger.ts";
-import { TargetLedger } from "./target-ledger.ts";
-import { newTargetPartition, type TargetPartition } from "./target-records.ts";
-import { beginsOf, describeTopics, endsOf, partitionsOf, type Range, readRange } from "./topics.ts";
+import { placeOf, TargetLedger } from "./target-ledger.ts";
+import { newTargetPartition, type TargetPartition, targetRecords } from "./target-records.ts";
+import { beginsOf, describeTopics, endsOf, partitionsOf, type Range, readRange, settledEndsOf } from "./topics.ts";
 
 export interface VerifyOptions {
   readonly kafka: KafkaOptions;
@@ -65,11 +66,9 @@ export async function verifyRelay(options: VerifyOptions, { signal, log }: Verif
   const buckets = new Buckets([...read.sourcePartitionCounts, ...partitionCounts.values()]);
   const unmarked = new ContentDigest(buckets);
   const hasher = new ContentHasher();
-  const budget = newKeyBudget();
   const ledger = new TargetLedger({
     lineages,
     findings,
-    budget,
     sourcesLostRecords: gaps.retention + gaps.compaction + gaps.batchHoles + gaps.unexplained > 0,
     onUnmarked: ({ cursor, batch }) => {
       const content = hasher.hash(cursor, batch);
@@ -79,6 +78,18 @@ export async function verifyRelay(options: VerifyOptions, { signal, log }: Verif
   await readRange(targetRange, (part, end) => {
     ledger.take(targets.get(partitionKey(part)) as TargetPartition, part, end);
   });
+
+  const keyOrder = new KeyOrder(lineages);
+  if (ledger.overtaken > 0) {
+    const cursor = new RecordCursor();
+    await readRange(targetRange, (part, end) => {
+      const target = targets.get(partitionKey(part)) as TargetPartition;
+      for (const record of targetRecords(target, part, end, cursor)) {
+        const { offset } = record;
+        if (!keyOrder.isInOrder(record)) findings.add("outOfOrder", () => placeOf(target, offset, cursor));
+      }
+    });
+  }
 
   const methods = methodsOf(options.targets, targets.values());
   const byContent = Object.values(methods).some((method) => method === "content" || method === "mixed");
@@ -106,7 +117,7 @@ export async function verifyRelay(options: VerifyOptions, { signal, log }: Verif
     ...findings.counts,
     outlived: ledger.outlived,
     later: ledger.later + laterByContent,
-    orderUnchecked: budget.unchecked,
+    orderUnchecked: keyOrder.unchecked,
     gaps,
     examples: findings.examples,
     seconds: Math.round(performance.now() - startedAt) / 1000,
@@ -154,7 +165,7 @@ async function readSources(options: VerifyOptions, { brokers, lineages, signal, 
 
   const targetPartitions = topics.flatMap(partitionsOf);
   const targetPositions = await beginsOf(brokers, targetPartitions, signal);
-  const targetEnds = await endsOf(brokers, targetPartitions, signal);
+  const targetEnds = await settledEndsOf(brokers, targetPartitions, { signal, log });
   const targetRange: Range = { kafka, fetch, positions: targetPositions, ends: targetEnds, signal, log };
 
   const laterEnds = await endsOf(brokers, partitions, signal);

@@ -6,7 +6,7 @@ import type { KafkaOptions } from "../../src/kafka/options.ts";
 import { Beside } from "./beside.ts";
 import { testLog } from "./kafka.ts";
 
-const PAUSE_MS = 25;
+const PAUSE_MS = 50;
 
 /** Where one partition's read_committed readers stand, and since when they can't go on although there is more. */
 interface Held {

@@ -3,6 +3,7 @@ import { type Logger, pino } from "pino";
 import { ensureTopic, type WantedTopic } from "../../src/kafka/admin.ts";
 import { Brokers, type TopicMetadata } from "../../src/kafka/cluster.ts";
 import { GROUP_DEFAULTS, type GroupOptions } from "../../src/kafka/group-member.ts";
+import { committedOffsets } from "../../src/kafka/group-offsets.ts";
 import { EARLIEST, offsetsAt } from "../../src/kafka/offsets.ts";
 import { KAFKA_DEFAULTS, type KafkaOptions } from "../../src/kafka/options.ts";
 import { type Acknowledged, RecordProducer } from "../../src/kafka/record-producer.ts";
@@ -10,6 +11,7 @@ import { openSource } from "../../src/kafka/source.ts";
 import type { Position } from "../../src/kafka/topic-partition.ts";
 import type { NewRecord } from "../../src/record-batch/batch-builder.ts";
 import { type KafkaRecord, readRecords } from "../../src/record-batch/records.ts";
+import { retry } from "../../src/runtime/backoff.ts";
 import { testServices } from "./services.ts";
 
 /** SPILLWAY_TEST_LOG=debug shows what the parts under test log. */
@@ -112,4 +114,15 @@ export async function javaOracle(topic: string): Promise<OracleReport> {
   });
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout) as OracleReport;
+}
+
+/** How many offsets of a topic a group has committed, over all partitions. */
+export async function committedSum(
+  connections: Brokers,
+  group: string,
+  source: { readonly topic: string; readonly partitions: number },
+): Promise<number> {
+  const limits = { signal: AbortSignal.timeout(30_000), backoff: { baseMs: 20, maxMs: 500 }, deadlineMs: 30_000 };
+  const committed = await retry(() => committedOffsets(connections, group, source), limits);
+  return Number(committed.values().reduce((sum, offset) => sum + offset, 0n));
 }

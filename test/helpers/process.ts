@@ -41,6 +41,13 @@ export class SpillwayProcess implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
+  /** Waits until it ends by itself; its exit code. */
+  async ended(deadlineMs: number): Promise<number | null> {
+    const late = AbortSignal.timeout(deadlineMs);
+    const timeout = once(late, "abort").then(() => assert.fail(`it goes on after ${deadlineMs} ms: ${this.#log}`));
+    return (await Promise.race([this.#ended, timeout])).code;
+  }
+
   /** SIGKILL; resolves when it is gone. */
   async crash(): Promise<void> {
     this.kill("SIGKILL");

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import type { Java } from "../../services/kafka/java.ts";
-import type { Isolation } from "../../src/kafka/offsets.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
 
 /** A record as Kafka's own Java consumer read it. */
@@ -16,10 +15,9 @@ export async function readLogs(
   java: Java,
   kafka: KafkaOptions,
   topics: readonly string[],
-  isolation: Isolation = "read_committed",
 ): Promise<ReadonlyMap<string, readonly LogRecord[]>> {
-  const args = [kafka.brokers.join(), isolation, ...topics];
-  const { code, stdout, stderr } = await java.runJavaSource("test/java/RecordLines.java", args, { timeoutMs: 90_000 });
+  const args = [kafka.brokers.join(), "read_committed", ...topics];
+  const { code, stdout, stderr } = await java.runJavaSource("test/java/RecordLines.java", args, { timeoutMs: 150_000 });
   assert.equal(code, 0, stderr);
   const logs = new Map<string, LogRecord[]>(topics.map((topic) => [topic, []]));
   for (const line of stdout.split("\n")) {

@@ -6,7 +6,7 @@ import { makeTopic, until } from "./kafka.ts";
 import { SpillwayProcess } from "./process.ts";
 import { uniqueName } from "./services.ts";
 
-const RECORDS_PER_SECOND = 1_000;
+const RECORDS_PER_SECOND = 500;
 const CATCH_UP_MS = 90_000;
 
 interface SceneOptions {

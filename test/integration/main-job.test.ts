@@ -5,11 +5,10 @@ import { MongoClient } from "mongodb";
 import { Ledger } from "../../src/demo/ledger.ts";
 import { MongoStore } from "../../src/demo/mongo-store.ts";
 import { Brokers } from "../../src/kafka/cluster.ts";
-import { committedOffsets } from "../../src/kafka/group-offsets.ts";
 import { RecordProducer } from "../../src/kafka/record-producer.ts";
 import { runBackfill } from "../../src/producer/backfill.ts";
 import { BACKFILL_PROFILES, BackfillPlan, backfillKey } from "../../src/producer/backfill-plan.ts";
-import { kafkaOf, makeTopic, testLog, until } from "../helpers/kafka.ts";
+import { committedSum, kafkaOf, makeTopic, testLog, until } from "../helpers/kafka.ts";
 import { SpillwayProcess } from "../helpers/process.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
 
@@ -140,8 +139,7 @@ test("memory stays flat and under 300 MiB, whether 100,000 or 1,000,000 records 
       "all relayed",
       async () => {
         const hot = { topic: names.hot, partitions: 3 };
-        const committed = await committedOffsets(connections, `spillway-relay-${names.hot}`, hot);
-        return committed.values().reduce((sum, offset) => sum + offset, 0n) >= BigInt(waiting);
+        return (await committedSum(connections, `spillway-relay-${names.hot}`, hot)) >= waiting;
       },
       120_000,
     );

@@ -31,7 +31,7 @@ public class RecordLines {
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            long giveUpAt = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+            long giveUpAt = System.nanoTime() + Duration.ofSeconds(120).toNanos();
             while (partitions.stream().anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
                 if (System.nanoTime() > giveUpAt) throw new IllegalStateException("the topics can't be read to their ends");
                 for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) {

@@ -4,6 +4,7 @@ import { RELAY_DEFAULTS } from "../../relay/options.ts";
 import { boolean, bytes, choice, integer, milliseconds, text, topicName } from "../kinds.ts";
 import { option } from "../option.ts";
 import { rules } from "../rules.ts";
+import { until } from "../until.ts";
 
 const COMMANDS = ["relay"] as const;
 
@@ -53,6 +54,20 @@ export const RELAY_OPTIONS = {
     env: "SPILLWAY_RELAY_GROUP",
     commands: COMMANDS,
     description: "the consumer group that says how far the hot topic is drained; spillway-relay-<source> if not given",
+  }),
+  "relay.until": option({
+    kind: until(),
+    flag: "--until",
+    env: "SPILLWAY_RELAY_UNTIL",
+    commands: COMMANDS,
+    description: "where to end by itself, settled when it is first started; without it the relay runs until stopped",
+  }),
+  "relay.json": option({
+    kind: text("file"),
+    flag: "--json",
+    env: "SPILLWAY_RELAY_JSON",
+    commands: COMMANDS,
+    description: "a file for the report of a relay that has come to its end, as JSON",
   }),
   "relay.guarantee": option({
     kind: choice("exactly-once", "at-least-once"),

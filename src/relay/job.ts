@@ -1,0 +1,159 @@
+import { randomUUID } from "node:crypto";
+import { SpillwayError } from "../errors.ts";
+import { Brokers } from "../kafka/cluster.ts";
+import { type ControlOptions, readControl, writeControl } from "../kafka/control-topic.ts";
+import { committedOffsets } from "../kafka/group-offsets.ts";
+import { EARLIEST, LATEST, offsetsAt, topicMissing } from "../kafka/offsets.ts";
+import type { FetchedPartition } from "../kafka/source.ts";
+import type { TopicPartition } from "../kafka/topic-partition.ts";
+import { pause, retry } from "../runtime/backoff.ts";
+import type { RelayOptions } from "./options.ts";
+
+const BACKOFF = { baseMs: 50, maxMs: 1_000 };
+const DEADLINE_MS = 30_000;
+const DONE_POLL_MS = 500;
+
+/** Where a relay ends: what is in the source when it starts; the first record at or behind a time; given offsets. */
+export type Until =
+  | { readonly kind: "now" }
+  /** Milliseconds since the epoch. */
+  | { readonly kind: "time"; readonly at: number }
+  /** By partition, of the first record that is not relayed. */
+  | { readonly kind: "offsets"; readonly ends: ReadonlyMap<number, bigint> };
+
+interface Frozen {
+  readonly id: string;
+  readonly topicId: string;
+  /** By partition. Those with nothing to relay are left out. */
+  readonly ends: Readonly<Record<string, string>>;
+  readonly startedAt: string;
+  readonly finishedAt?: string;
+}
+
+/**
+ * A relay that ends. Its ends are settled once, kept in the control topic, and the same for every instance and after
+ * every restart, until all partitions are committed up to them.
+ */
+export class Job {
+  readonly startedAt: string;
+  readonly ends: ReadonlyMap<number, bigint>;
+  readonly #key: string;
+  readonly #options: RelayOptions;
+  readonly #control: ControlOptions;
+  readonly #frozen: Frozen;
+
+  private constructor(key: string, frozen: Frozen, options: RelayOptions, control: ControlOptions) {
+    this.#key = key;
+    this.#frozen = frozen;
+    this.#options = options;
+    this.#control = control;
+    this.startedAt = frozen.startedAt;
+    this.ends = new Map(Object.entries(frozen.ends).map(([partition, end]) => [Number(partition), BigInt(end)]));
+  }
+
+  /**
+   * Goes on with the group's unfinished job, or begins one.
+   * @throws SpillwayError TOPIC_MISSING; TOPIC_RECREATED if the source isn't the one the unfinished job was begun on
+   */
+  static async open(until: Until, options: RelayOptions, control: ControlOptions): Promise<Job> {
+    const key = `relay-job:${options.group.group}:${options.source}`;
+    const begun = unfinished(await readControl(key, control));
+    if (begun !== undefined) {
+      const { topicId } = await describe(options, control);
+      if (begun.topicId !== topicId) throw recreated(options);
+      return new Job(key, begun, options, control);
+    }
+    await writeControl(key, JSON.stringify(await freeze(until, options, control)), control);
+    // Another instance may have begun it at the same moment: the first one counts, for both.
+    const first = unfinished(await readControl(key, control));
+    if (first === undefined) throw new SpillwayError("PROTOCOL", "What was written to the control topic isn't there");
+    return new Job(key, first, options, control);
+  }
+
+  /** The part of what was fetched that lies before the end; undefined if none does. */
+  clip(fetched: FetchedPartition): FetchedPartition | undefined {
+    const end = this.ends.get(fetched.partition) ?? 0n;
+    if (fetched.fetchOffset >= end) return undefined;
+    return fetched.nextOffset <= end ? fetched : { ...fetched, endOffset: end, nextOffset: end };
+  }
+
+  /** True of a position behind which nothing is to be relayed. */
+  isReached({ partition, offset }: { readonly partition: number; readonly offset: bigint }): boolean {
+    return offset >= (this.ends.get(partition) ?? 0n);
+  }
+
+  /** Resolves to true when all partitions are committed up to their ends, by whichever instance; to false if aborted. */
+  async done(stop: AbortSignal): Promise<boolean> {
+    const { kafka, log, signal } = this.#control;
+    await using brokers = new Brokers(kafka, log);
+    const source = { topic: this.#options.source, partitions: Math.max(0, ...this.ends.keys()) + 1 };
+    const limits = { signal: stop, backoff: BACKOFF, deadlineMs: DEADLINE_MS };
+    while (!stop.aborted && !signal.aborted) {
+      const ask = () => committedOffsets(brokers, this.#options.group.group, source);
+      const committed = await retry(ask, limits).catch((error: unknown) => {
+        if (stop.aborted) return undefined;
+        throw error;
+      });
+      if (committed === undefined) return false;
+      if ([...this.ends].every(([partition, end]) => (committed.get(partition) ?? -1n) >= end)) return true;
+      await pause(DONE_POLL_MS, stop).catch(() => {});
+    }
+    return false;
+  }
+
+  /** Says in the control topic that it is over: the same command begins a new one. */
+  async finish(): Promise<void> {
+    const states = await readControl(this.#key, this.#control);
+    // Another instance has said so, and a new job may have begun since: it must not be hidden by compaction.
+    if (unfinished(states)?.id !== this.#frozen.id) return;
+    const value: Frozen = { ...this.#frozen, finishedAt: new Date().toISOString() };
+    await writeControl(this.#key, JSON.stringify(value), this.#control);
+  }
+}
+
+/** Of the states written one after the other, that of the first job that was never said to be finished. */
+function unfinished(values: readonly string[]): Frozen | undefined {
+  const states = values.map((value) => JSON.parse(value) as Frozen);
+  const finished = new Set(states.filter(({ finishedAt }) => finishedAt !== undefined).map(({ id }) => id));
+  return states.find(({ id }) => !finished.has(id));
+}
+
+async function freeze(until: Until, options: RelayOptions, control: ControlOptions): Promise<Frozen> {
+  const { kafka, log, signal } = control;
+  const { topicId, partitions } = await describe(options, control);
+  await using brokers = new Brokers(kafka, log);
+  const limits = { signal, backoff: BACKOFF, deadlineMs: DEADLINE_MS };
+  const at = async (timestamp: bigint) =>
+    new Map(
+      (await retry(() => offsetsAt(brokers, partitions, timestamp, "read_committed"), limits)).map(
+        ({ partition, offset }) => [partition, offset] as const,
+      ),
+    );
+  const [starts, latest] = [await at(EARLIEST), await at(LATEST)];
+  const wanted = until.kind === "time" ? await at(BigInt(until.at)) : until.kind === "offsets" ? until.ends : latest;
+  const ends: Record<string, string> = {};
+  for (const [partition, start] of starts) {
+    const last = latest.get(partition) ?? start;
+    // No record is that young: -1. Nothing is behind the end of the log but what comes later.
+    const asked = wanted.get(partition) ?? last;
+    const end = asked < 0n || asked > last ? last : asked;
+    if (end > start) ends[partition] = String(end);
+  }
+  return { id: randomUUID(), topicId, ends, startedAt: new Date().toISOString() };
+}
+
+async function describe({ source }: RelayOptions, { kafka, log, signal }: ControlOptions) {
+  await using brokers = new Brokers(kafka, log);
+  await brokers.connect(signal, log);
+  const [found] = await brokers.topics([source]);
+  if (found === undefined) throw topicMissing(source);
+  const { topicId } = found;
+  const partitions = found.partitions.map(({ partition }): TopicPartition => ({ topic: source, topicId, partition }));
+  return { topicId, partitions };
+}
+
+function recreated({ source, group }: RelayOptions): SpillwayError {
+  return new SpillwayError("TOPIC_RECREATED", "The unfinished job was begun on an earlier topic of this name", {
+    context: { topic: source, group: group.group, hint: "Choose another group for a new job" },
+  });
+}
