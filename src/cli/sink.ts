@@ -41,7 +41,7 @@ async function run(
   const [
     { DeadLetters },
     { GroupMember },
-    { RecordProducer },
+    { LastingProducer },
     { openSource },
     { runSink },
     { newSinkStats },
@@ -49,7 +49,7 @@ async function run(
   ] = await Promise.all([
     import("../dead-letter/dead-letter.ts"),
     import("../kafka/group-member.ts"),
-    import("../kafka/record-producer.ts"),
+    import("../kafka/lasting-producer.ts"),
     import("../kafka/source.ts"),
     import("../sink/sink.ts"),
     import("../sink/stats.ts"),
@@ -71,7 +71,7 @@ async function run(
     signal,
   });
   // It outlives the signal: what is read by then may still have to go there.
-  await using producer = await RecordProducer.open({ kafka, log, signal: new AbortController().signal });
+  await using producer = new LastingProducer({ kafka, log, signal: new AbortController().signal });
   await using member = new GroupMember({ ...groupOptions(values, group), kafka, topics, signal, log });
   log.info({ routes: options.routes, group, deadLetterTopics }, "writing to the database");
   const stats = newSinkStats();

@@ -34,10 +34,10 @@ export function verifyCommand(context: CliContext): Command {
         context.exitCode = EXIT.interrupted;
         return;
       }
+      process.stdout.write(`${reportTable(report)}\n`);
       if (values["verify.json"] !== undefined) {
         await writeFile(values["verify.json"], `${JSON.stringify(report, undefined, 2)}\n`);
       }
-      process.stdout.write(`${reportTable(report)}\n`);
       if (!isProven(report)) {
         throw new SpillwayError("RECORDS_UNACCOUNTED", "The target does not hold what the sources do, as they do");
       }

@@ -245,10 +245,12 @@ export class Brokers implements AsyncDisposable {
   #discard(broker: Broker, cause: unknown): void {
     if (this.#seed === broker) this.#seed = undefined;
     for (const [nodeId, known] of this.#brokers) if (known === broker) this.#brokers.delete(nodeId);
+    const error = cause instanceof Error ? cause : new Error(messageOf(cause));
     for (const connection of broker.connectionPool.pool) {
-      connection.rejectRequests(cause instanceof Error ? cause : new Error(messageOf(cause)));
+      connection.rejectRequests(error);
       void connection.disconnect();
-      connection.socket?.destroy();
+      // With the error, which is what a connection that is still being opened ends with.
+      connection.socket?.destroy(error);
     }
   }
 

@@ -21,10 +21,11 @@ export class Frontiers {
     );
   }
 
-  /** @throws RangeError if the partition isn't one of them */
-  of(partition: Pick<TopicPartition, "topic" | "partition">): CommitFrontier {
-    const tracked = this.#tracked.get(partitionKey(partition));
-    if (tracked === undefined) throw new RangeError(`${partitionKey(partition)} is not read here`);
+  /** That of what was fetched. @throws RangeError if the partition isn't one of them */
+  of(fetched: Pick<TopicPartition, "topic" | "partition"> & { readonly fetchOffset: bigint }): CommitFrontier {
+    const tracked = this.#tracked.get(partitionKey(fetched));
+    if (tracked === undefined) throw new RangeError(`${partitionKey(fetched)} is not read here`);
+    tracked.frontier.returnTo(fetched.fetchOffset);
     return tracked.frontier;
   }
 

@@ -116,6 +116,8 @@ export class LivingGeneration implements Generation {
     const begin = await this.#retry("Finding where to begin", () =>
       offsetsAt(this.#brokers, without, timestamp, "read_committed"),
     );
+    // The end moves on: unless it is kept, whoever asks again before the first commit skips what has come since.
+    if (offsetReset === "latest") await this.commit(begin);
     for (const position of begin) committed.set(partitionKey(position), position);
     return inOrder();
   }

@@ -56,7 +56,7 @@ export const GROUP_DEFAULTS = {
  * they belonged (the assignment is sticky), so a rebalance costs a pause but moves little.
  */
 export class GroupMember implements AsyncDisposable {
-  readonly #options: GroupOptions;
+  readonly #options: GroupOptions & { readonly kafka: KafkaOptions };
   readonly #signal: AbortSignal;
   readonly #log: Logger;
   readonly #brokers: Brokers;
@@ -97,7 +97,9 @@ export class GroupMember implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       if (this.#memberId !== "" && this.#options.instanceId === undefined) {
-        await withDeadline(this.#leave(), LEAVE_DEADLINE_MS, "Leaving the group");
+        // A JoinGroup that is held back at the coordinator holds back what follows on its connection.
+        await using brokers = new Brokers(this.#options.kafka, this.#log);
+        await withDeadline(this.#leave(brokers), LEAVE_DEADLINE_MS, "Leaving the group");
       }
     } catch (error) {
       this.#log.warn(
@@ -207,9 +209,9 @@ export class GroupMember implements AsyncDisposable {
     return metadata;
   }
 
-  async #coordinator(): Promise<number> {
+  async #coordinator(brokers = this.#brokers): Promise<number> {
     const { group } = this.#options;
-    const found = await this.#brokers.request(findCoordinator, { keyType: 0, coordinatorKeys: [group] }, "any");
+    const found = await brokers.request(findCoordinator, { keyType: 0, coordinatorKeys: [group] }, "any");
     const [coordinator] = found.coordinators;
     if (coordinator === undefined)
       throw new SpillwayError("PROTOCOL", "No coordinator in the answer", { context: { group } });
@@ -233,13 +235,18 @@ export class GroupMember implements AsyncDisposable {
     return [...assigned].map(([memberId, slots]) => ({ memberId, assignment: encodeAssignment(groupByTopic(slots)) }));
   }
 
-  async #leave(): Promise<void> {
+  async #leave(brokers: Brokers): Promise<void> {
     const { group } = this.#options;
     const members = [{ memberId: this.#memberId, groupInstanceId: null, reason: "closing" }];
-    const response = await retry(
-      async () => this.#brokers.request(leaveGroup, { groupId: group, members }, await this.#coordinator()),
-      { signal: AbortSignal.timeout(LEAVE_DEADLINE_MS), backoff: BACKOFF, deadlineMs: LEAVE_DEADLINE_MS },
-    );
+    const leave = async () => {
+      await brokers.topics([]); // learns where the brokers are
+      return await brokers.request(leaveGroup, { groupId: group, members }, await this.#coordinator(brokers));
+    };
+    const response = await retry(leave, {
+      signal: AbortSignal.timeout(LEAVE_DEADLINE_MS),
+      backoff: BACKOFF,
+      deadlineMs: LEAVE_DEADLINE_MS,
+    });
     const codes = [response.errorCode, ...response.members.map(({ errorCode }) => errorCode)];
     const failed = codes.find((code) => code !== ERROR.NONE && code !== ERROR.UNKNOWN_MEMBER_ID);
     if (failed !== undefined) throw kafkaError("Leaving the group", failed, { group });

@@ -17,6 +17,7 @@ declare module "kafkajs/src/cluster/index.js" {
 
   export interface RequestQueue {
     scheduleCheckPendingRequests(): void;
+    maybeThrottle(ms: number | null): void;
     /** Sends a request and settles its entry with the answer, the connection's end, or the time-out. */
     push(request: {
       readonly entry: {
@@ -46,6 +47,8 @@ declare module "kafkajs/src/cluster/index.js" {
     isAuthenticated(): boolean;
     connect(): Promise<unknown>;
     authenticate(): Promise<void>;
+    /** Only for KafkaJS's own requests: versions and the steps of a login. */
+    send(request: unknown): Promise<unknown>;
     disconnect(): Promise<unknown>;
     nextCorrelationId(): number;
     rejectRequests(error: Error): void;

@@ -71,7 +71,7 @@ export class Transaction implements ProducerSession {
    */
   static async open(parts: TransactionParts): Promise<Transaction> {
     const transaction = new Transaction(parts, await transactionVersion(parts));
-    await transaction.#init();
+    transaction.#identity = await transaction.#init();
     return transaction;
   }
 
@@ -92,11 +92,12 @@ export class Transaction implements ProducerSession {
     };
     await this.#step("Adding partitions to a transaction", TRANSACTION, async (coordinator, what) => {
       const response = await this.#brokers.request(addPartitionsToTxn, request, coordinator);
-      for (const { name: topic, resultsByPartition } of response.resultsByTopicV3AndBelow) {
-        for (const { partitionIndex: partition, partitionErrorCode } of resultsByPartition) {
-          this.#check(what, partitionErrorCode, { topic, partition });
-        }
-      }
+      const results = response.resultsByTopicV3AndBelow.flatMap(({ name: topic, resultsByPartition }) =>
+        resultsByPartition.map(({ partitionIndex, partitionErrorCode: code }) => ({ topic, partitionIndex, code })),
+      );
+      // One that is refused keeps the others from being tried: it is the one to tell of.
+      const tried = results.filter(({ code }) => code !== ERROR.OPERATION_NOT_ATTEMPTED);
+      for (const { topic, partitionIndex: partition, code } of tried) this.#check(what, code, { topic, partition });
     });
   }
 
@@ -167,18 +168,20 @@ export class Transaction implements ProducerSession {
    * whoever owns the id, so only the owner may do it.
    */
   async abort(): Promise<void> {
+    // Not as the new owner: a commit that is still under way must stay fenced.
     await this.#init();
   }
 
   failure(code: number, what: string, context: SpillwayError["context"]): SpillwayError {
     const message = `${what}: ${errorName(code)}`;
     const details = { context: { ...context, kafkaCode: code } };
-    if (isAuthorizationError(code)) return kafkaError(what, code, context);
+    if (isAuthorizationError(code) || REFUSED.has(code)) return kafkaError(what, code, context);
     if (FENCED.has(code)) return new SpillwayError("FENCED", message, details);
     return new SpillwayError("TRANSACTION_FAILED", message, { ...details, retryable: true });
   }
 
-  async #init(): Promise<void> {
+  async #init(): Promise<ProducerIdentity> {
+    let identity = this.#identity;
     const { transactionTimeoutMs } = this.#options;
     const { transactionalId } = this;
     const request = { transactionalId, transactionTimeoutMs, producerId: -1n, producerEpoch: -1 };
@@ -198,12 +201,10 @@ export class Transaction implements ProducerSession {
         );
       }
       this.#check(what, errorCode);
-      this.#identity = { producerId, epoch };
+      identity = { producerId, epoch };
     });
-    this.#log.debug(
-      { transactionalId, transactionVersion: this.#version, ...this.#identity },
-      "transactional id is ours",
-    );
+    this.#log.debug({ transactionalId, transactionVersion: this.#version, ...identity }, "transactional id is ours");
+    return identity;
   }
 
   /** One step, tried until it succeeds, at whichever broker the coordinator is by then. */
@@ -277,6 +278,14 @@ export function isProducerFenced(error: unknown): boolean {
   const code = error instanceof SpillwayError ? error.context.kafkaCode : undefined;
   return code === ERROR.INVALID_PRODUCER_EPOCH || code === ERROR.PRODUCER_FENCED;
 }
+
+/** What is to be written can't be, ever: begun anew, the next transaction would end the same way. */
+const REFUSED: ReadonlySet<number> = new Set([
+  ERROR.INVALID_TIMESTAMP,
+  ERROR.POLICY_VIOLATION,
+  ERROR.UNSUPPORTED_COMPRESSION_TYPE,
+  ERROR.INVALID_RECORD,
+]);
 
 function isConcurrent(error: unknown): boolean {
   return error instanceof SpillwayError && error.context.kafkaCode === ERROR.CONCURRENT_TRANSACTIONS;

@@ -49,6 +49,10 @@ export function takeOver(connection: Connection): void {
   // KafkaJS re-arms this timer every millisecond for as long as a connection lives. It only serves requests that
   // are held back by its own limits, which are not used here.
   connection.requestQueue.scheduleCheckPendingRequests = () => {};
+  // And those that it holds back because a quota is exceeded, which ApiVersions' answer may say: without the timer they
+  // would wait for ever. The broker sees to its quotas itself, by reading the connection later.
+  connection.requestQueue.maybeThrottle = () => {};
+  blameWhoFailed(connection);
 
   const processData = connection.processData.bind(connection);
   let socket: net.Socket | undefined;
@@ -69,6 +73,31 @@ export function takeOver(connection: Connection): void {
       reader.push(chunk);
     } catch (error) {
       socket?.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+}
+
+/**
+ * KafkaJS calls every failure of a login one of user and password, also that of a connection which ends meanwhile: a
+ * broker's restart would look like a wrong password. What the broker hasn't answered fails with its own error.
+ */
+function blameWhoFailed(connection: Connection): void {
+  const [send, authenticate] = [connection.send.bind(connection), connection.authenticate.bind(connection)];
+  let unanswered: Error | undefined;
+  connection.send = async (request) => {
+    try {
+      return await send(request);
+    } catch (error) {
+      if (error instanceof Error && error.name !== "KafkaJSProtocolError") unanswered = error;
+      throw error;
+    }
+  };
+  connection.authenticate = async () => {
+    unanswered = undefined;
+    try {
+      await authenticate();
+    } catch (error) {
+      throw unanswered ?? error;
     }
   };
 }

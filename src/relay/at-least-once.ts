@@ -12,7 +12,7 @@ import type { OutputBatch } from "./transcoder.ts";
 
 export interface AtLeastOnceParts extends DeliveryParts {
   readonly positions: readonly Position[];
-  /** Outlives the delivery. */
+  /** Belongs to the delivery, which closes it. */
   readonly writer: Writer;
 }
 
@@ -95,6 +95,8 @@ export class AtLeastOnce implements Delivery {
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#linger);
     await this.#committing.stop();
+    // What is still under way would come behind what others, who read these partitions next, write of the same keys.
+    await this.#parts.writer[Symbol.asyncDispose]();
   }
 
   #write(topic: string, partition: number, batch: SealedBatch, acknowledged: () => void): void {

@@ -2,14 +2,14 @@ import type { Logger } from "pino";
 import { isRetryable, SpillwayError } from "../errors.ts";
 import type { TopicPartition } from "../kafka/topic-partition.ts";
 import { TransactionalWriter } from "../kafka/transactional-writer.ts";
-import { Writer } from "../kafka/writer.ts";
+import { WRITER_DEFAULTS, Writer } from "../kafka/writer.ts";
 import { AtLeastOnce } from "./at-least-once.ts";
 import type { Delivery, DeliveryParts } from "./delivery.ts";
 import { ExactlyOnce } from "./exactly-once.ts";
 import type { RelayOptions } from "./options.ts";
 
 /** How the relay delivers. */
-export interface Guarantee extends AsyncDisposable {
+export interface Guarantee {
   /** What of an assignment is read, written and committed together. */
   shares(assignment: readonly TopicPartition[]): readonly (readonly TopicPartition[])[];
   /** @throws SpillwayError those of opening a writer and of `Generation.positions` */
@@ -23,22 +23,25 @@ interface Context {
   readonly log: Logger;
 }
 
-export async function openGuarantee(options: RelayOptions, context: Context): Promise<Guarantee> {
-  return options.guarantee === "exactly-once" ? exactlyOnce(options, context) : await atLeastOnce(options, context);
+export function openGuarantee(options: RelayOptions, context: Context): Guarantee {
+  return options.guarantee === "exactly-once" ? exactlyOnce(options, context) : atLeastOnce(options, context);
 }
 
-/** One idempotent producer for all, as long as the relay runs. */
-async function atLeastOnce(options: RelayOptions, { signal, log }: Context): Promise<Guarantee> {
-  const writer = await Writer.open({ ...options, signal, log });
+/** An idempotent producer for each generation: what it has not written by the end of it must not be written later. */
+function atLeastOnce(options: RelayOptions, { signal, log }: Context): Guarantee {
   return {
     shares: together,
     open: async (share, parts) => {
-      const positions = await parts.generation.positions(share);
-      return new AtLeastOnce({ ...parts, positions, writer });
+      const opening = AbortSignal.any([signal, parts.generation.signal]);
+      const writer = await Writer.open({ ...options, signal: opening, log });
+      try {
+        return new AtLeastOnce({ ...parts, positions: await parts.generation.positions(share), writer });
+      } catch (error) {
+        await writer[Symbol.asyncDispose]();
+        throw error;
+      }
     },
-    // Its writer is of no use any more, and what it has written can't be taken back.
-    canBeginAnew: () => false,
-    [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
+    canBeginAnew: mayPass,
   };
 }
 
@@ -54,6 +57,9 @@ function together(assignment: readonly TopicPartition[]): readonly (readonly Top
 function exactlyOnce(options: RelayOptions, { signal, log }: Context): Guarantee {
   const { kafka, group, transactionTimeoutMs, transactionPer } = options;
   const { instanceId } = group;
+  // A batch that has waited for longer, for its turn and for its answer, belongs to a transaction that is over by now.
+  const { deliveryTimeoutMs: asked } = { ...WRITER_DEFAULTS, ...options.writer };
+  const deliveryTimeoutMs = Math.min(asked, 2 * transactionTimeoutMs);
   if (transactionPer === "member" && instanceId === undefined) {
     throw new SpillwayError("CONFIG_INVALID", "A transaction for each member needs static members", {
       context: { hint: "Give every instance an instance id of its own" },
@@ -69,7 +75,7 @@ function exactlyOnce(options: RelayOptions, { signal, log }: Context): Guarantee
       const writer = await TransactionalWriter.open({
         ...{ kafka, log, signal: AbortSignal.any([signal, parts.generation.signal]) },
         transaction: { transactionalId, transactionTimeoutMs, stepDeadlineMs: transactionTimeoutMs },
-        ...(options.writer === undefined ? {} : { writer: options.writer }),
+        writer: { ...options.writer, deliveryTimeoutMs },
       });
       try {
         // Not before the id is taken over: only then is it settled what the last owner has committed.
@@ -80,10 +86,13 @@ function exactlyOnce(options: RelayOptions, { signal, log }: Context): Guarantee
         throw error;
       }
     },
-    canBeginAnew: (error) => isRetryable(error) || (error instanceof SpillwayError && BEGUN_ANEW.has(error.code)),
-    [Symbol.asyncDispose]: async () => {},
+    canBeginAnew: mayPass,
   };
 }
 
-/** Not worth trying again by themselves, but a transaction that failed by them is undone and can be done again. */
+function mayPass(error: unknown): boolean {
+  return isRetryable(error) || (error instanceof SpillwayError && BEGUN_ANEW.has(error.code));
+}
+
+/** Not worth trying again by themselves, but what failed by them can be done again from the last commit on. */
 const BEGUN_ANEW: ReadonlySet<string> = new Set(["DELIVERY_FAILED", "FENCED"]);

@@ -77,14 +77,21 @@ export const RELAY_DEFAULTS = {
 /** Less than this is not worth a request. */
 const LEAST_BYTES = 1024 * 1024;
 
+/** What all open batches together may hold: one of each share for each target partition. */
+const OPEN_BYTES = 64 * 1024 * 1024;
+/** Smaller batches cost more in requests than they save in memory. */
+const LEAST_BATCH_BYTES = 16 * 1024;
+
 /** The options for each of so many shares that are read and written apart: together they hold no more memory. */
 export function dividedBy(shares: number, options: RelayOptions): RelayOptions {
   if (shares < 2) return options;
   const share = (bytes: number) => Math.min(bytes, Math.max(LEAST_BYTES, Math.floor(bytes / shares)));
   const { responseBytes, queuedBytes } = { ...FETCH_DEFAULTS, ...options.fetch };
   const { inFlightBytes } = { ...WRITER_DEFAULTS, ...options.writer };
+  const openBatch = Math.max(LEAST_BATCH_BYTES, Math.floor(OPEN_BYTES / (shares * options.partitions)));
   return {
     ...options,
+    batchBytes: Math.min(options.batchBytes, openBatch),
     fetch: { ...options.fetch, responseBytes: share(responseBytes), queuedBytes: share(queuedBytes) },
     writer: { ...options.writer, inFlightBytes: share(inFlightBytes) },
   };

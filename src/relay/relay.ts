@@ -23,6 +23,8 @@ import { newRelayStats, type RelayStats } from "./stats.ts";
 import { prepareTopics } from "./topics.ts";
 import { Transcoder } from "./transcoder.ts";
 
+/** A failure after so long has nothing to do with the one before. */
+const FORGOTTEN_MS = 60_000;
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 
 export interface RelayContext {
@@ -42,7 +44,7 @@ export async function runRelay(
   await prepareTopics(options, signal, log);
   const { kafka, group, source, until } = options;
   const job = until === undefined ? undefined : await Job.open(until, options, { kafka, log, signal });
-  await using guarantee = await openGuarantee(options, { signal, log });
+  const guarantee = openGuarantee(options, { signal, log });
   await using member = new GroupMember({ ...group, kafka, topics: [source], signal, log });
   for await (const generation of member.generations()) {
     const failed = new AbortController();
@@ -77,17 +79,19 @@ async function relayShare(share: readonly TopicPartition[], generation: Generati
   const { guarantee, failed, log } = parts;
   const stop = AbortSignal.any([generation.signal, failed.signal]);
   for (let failures = 1; !stop.aborted; failures++) {
+    const startedAt = performance.now();
     try {
       await relayUntil(stop, share, generation, parts);
       return;
     } catch (error) {
+      if (performance.now() - startedAt > FORGOTTEN_MS) failures = 1;
       if (stop.aborted && error === stop.reason) return;
       const { topic, partition } = share[0] ?? {};
       const why = { topic, partition, error: messageOf(error) };
       if (!guarantee.canBeginAnew(error)) failed.abort(error);
-      else if (stop.aborted) log.warn(why, "ended without its last transaction: what that held will be relayed again");
+      else if (stop.aborted) log.warn(why, "ended early: what it had not committed will be relayed again");
       else {
-        log.warn(why, "a transaction failed: going on where the last one was committed");
+        log.warn(why, "delivery failed: going on where it was last committed");
         // Fenced may mean that a transaction took too long; unless this fails, the partitions are still ours.
         await generation.confirm().catch(() => {});
         await pause(backoffMs(failures, BACKOFF), stop).catch(() => {});

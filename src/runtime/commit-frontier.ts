@@ -32,16 +32,29 @@ export class CommitFrontier {
     return this.#entries.length - this.#head;
   }
 
+  /** Behind all that was tracked. */
+  get #last(): bigint {
+    return this.pending === 0 ? this.#position : (this.#entries.at(-1) as FrontierEntry).nextOffset;
+  }
+
   /**
    * Tracks work in the order it was received.
    * @throws RangeError if `nextOffset` lies before that of an earlier entry: the caller mixed up the order
    */
   track(nextOffset: bigint): FrontierEntry {
-    const last = this.pending === 0 ? this.#position : (this.#entries.at(-1) as FrontierEntry).nextOffset;
+    const last = this.#last;
     if (nextOffset < last) throw new RangeError(`offset ${nextOffset} is tracked after ${last}`);
     const entry = { nextOffset, done: false };
     this.#entries.push(entry);
     return entry;
+  }
+
+  /** Reading goes on at an earlier offset, if it is one: the log has lost its end, and what comes there now is new. */
+  returnTo(offset: bigint): void {
+    if (offset >= this.#last) return;
+    const entry = { nextOffset: offset, done: false };
+    this.#entries.push(entry);
+    this.complete(entry);
   }
 
   /** Marks an entry as done and moves the frontier as far as it goes. */

@@ -10,7 +10,7 @@ import { identify, type SourcePartition } from "./source-ledger.ts";
 import { type TargetPartition, type TargetRecord, targetRecords } from "./target-records.ts";
 import { type Range, readRange } from "./topics.ts";
 
-/** Records that are looked into at once: some 100 MB. */
+/** Records that are looked into at once: some 100 MB. More only if a bucket, which most often is a key, has more. */
 const MATCHED_AT_ONCE = 400_000;
 
 export interface ContentInput {
@@ -36,7 +36,7 @@ export async function comparePlain(input: ContentInput): Promise<number> {
   const source = new ContentDigest(input.buckets);
   await readUnmatched(input, input.sourceRange, (bucket, content) => source.add(bucket, content));
   let later = 0;
-  for (const group of groupsOf(source.differing(input.target), source.records, input.target.records)) {
+  for (const group of groupsOf(source.differing(input.target), [source.records, input.target.records])) {
     later += await matchOneByOne(input, group);
   }
   return later;
@@ -102,15 +102,19 @@ function beginsIn(positions: readonly Position[]): ReadonlyMap<string, number> {
   return new Map(positions.map((position) => [partitionKey(position), Number(position.offset)]));
 }
 
-/** Buckets in groups of few enough records to be matched at once. */
-function groupsOf(differing: readonly number[], ...records: readonly Uint32Array[]): ReadonlySet<number>[] {
+/** Buckets in groups of few enough records to be matched at once. One that has more by itself is a group all the same. */
+export function groupsOf(
+  differing: readonly number[],
+  records: readonly Uint32Array[],
+  atOnce = MATCHED_AT_ONCE,
+): ReadonlySet<number>[] {
   const groups: Set<number>[] = [];
   let room = 0;
   for (const bucket of differing) {
     const needed = records.reduce((sum, of) => sum + (of[bucket] as number), 0);
     if (needed > room || groups.length === 0) {
       groups.push(new Set());
-      room = MATCHED_AT_ONCE;
+      room = atOnce;
     }
     room -= needed;
     groups.at(-1)?.add(bucket);

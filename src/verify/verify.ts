@@ -45,8 +45,9 @@ export interface VerifyContext {
  * See above. What it finds is no error: `isProven` says whether it is what it should be.
  * @throws SpillwayError TOPIC_MISSING, CONFIG_INVALID, BATCH_CORRUPT, TIMEOUT, and what reading throws
  */
-export async function verifyRelay(options: VerifyOptions, { signal, log }: VerifyContext): Promise<VerifyReport> {
+export async function verifyRelay(asked: VerifyOptions, { signal, log }: VerifyContext): Promise<VerifyReport> {
   const startedAt = performance.now();
+  const options = { ...asked, sources: [...new Set(asked.sources)], targets: [...new Set(asked.targets)] };
   assertApart(options);
   await using brokers = new Brokers(options.kafka, log);
   await brokers.connect(signal, log);
@@ -79,17 +80,7 @@ export async function verifyRelay(options: VerifyOptions, { signal, log }: Verif
     ledger.take(targets.get(partitionKey(part)) as TargetPartition, part, end);
   });
 
-  const keyOrder = new KeyOrder(lineages);
-  if (ledger.overtaken > 0) {
-    const cursor = new RecordCursor();
-    await readRange(targetRange, (part, end) => {
-      const target = targets.get(partitionKey(part)) as TargetPartition;
-      for (const record of targetRecords(target, part, end, cursor)) {
-        const { offset } = record;
-        if (!keyOrder.isInOrder(record)) findings.add("outOfOrder", () => placeOf(target, offset, cursor));
-      }
-    });
-  }
+  const orderUnchecked = ledger.overtaken > 0 ? await judgeKeys(targetRange, targets, { lineages, findings }) : 0;
 
   const methods = methodsOf(options.targets, targets.values());
   const byContent = Object.values(methods).some((method) => method === "content" || method === "mixed");
@@ -117,7 +108,7 @@ export async function verifyRelay(options: VerifyOptions, { signal, log }: Verif
     ...findings.counts,
     outlived: ledger.outlived,
     later: ledger.later + laterByContent,
-    orderUnchecked: keyOrder.unchecked,
+    orderUnchecked,
     gaps,
     examples: findings.examples,
     seconds: Math.round(performance.now() - startedAt) / 1000,
@@ -176,6 +167,24 @@ async function readSources(options: VerifyOptions, { brokers, lineages, signal, 
   for (const [key, { own }] of sources) if (own.own !== undefined) own.own.end = laterEnds.get(key) ?? 0;
   const sourcePartitionCounts = described.map((topic) => topic.partitions.length);
   return { sources, sourceRange, laterEnds, topics, targetRange, sourcePartitionCounts };
+}
+
+/** Reads the target again to see which of the records that were overtaken have lost the order of their key. */
+async function judgeKeys(
+  range: Range,
+  targets: ReadonlyMap<string, TargetPartition>,
+  { lineages, findings }: { readonly lineages: Lineages; readonly findings: Findings },
+): Promise<number> {
+  const order = new KeyOrder(lineages);
+  const cursor = new RecordCursor();
+  await readRange(range, (part, end) => {
+    const target = targets.get(partitionKey(part)) as TargetPartition;
+    for (const record of targetRecords(target, part, end, cursor)) {
+      const { offset } = record;
+      if (!order.isInOrder(record)) findings.add("outOfOrder", () => placeOf(target, offset, cursor));
+    }
+  });
+  return order.unchecked;
 }
 
 /** What marks alone say: by content, a record of which no copy is marked may still be found. */

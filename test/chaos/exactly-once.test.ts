@@ -114,6 +114,10 @@ async function receive(run: Run): Promise<SpillwayProcess> {
 const visit: Fault = async (run) => {
   await run.moment();
   await run.heldUpBy("a relay joins", async () => void (await receive(run)));
+  await leave(run);
+};
+
+const leave: Fault = async (run) => {
   await run.moment();
   await run.heldUpBy("a relay leaves", async () => {
     await run.visitor?.stop();
@@ -283,14 +287,11 @@ for (const seed of seeds(1)) {
     });
     const run = new Run(t, scene, random);
     await until("transaction version 2", () => /"transactionVersion":2/.test(run.steady.log));
-    const faults = [
-      ...times(KILLS, kill),
-      ...(IS_LONG ? ALL_OTHERS : [pick(random, BROKER_LOSSES), zombie, visit, cuts]),
-    ];
+    const faults = [...times(KILLS, kill), ...(IS_LONG ? ALL_OTHERS : [pick(random, BROKER_LOSSES), zombie, cuts])];
     for (const fault of shuffled(faults, random)) await fault(run);
+    if (run.visitor !== undefined) await leave(run);
     await returning;
     await scene.finish();
-    await run.visitor?.stop();
     await run.steady.stop();
     await assertExactlyOnce(t, run, services.kafka, direct);
   });

@@ -119,7 +119,9 @@ async function throughPhases(t: TestContext, seed: number, kafka: KafkaOptions, 
     target: wide,
   });
   await using source = readBySource(kafka, await startOf(direct, hot), read);
-  await using relay = new Beside((signal) => runRelay({ ...options, commitIntervalMs: 100 }, { signal, log: testLog }));
+  await using relay = new Beside(async (signal) => {
+    await runRelay({ ...options, commitIntervalMs: 100 }, { signal, log: testLog });
+  });
   await using flow = new Flow(kafka, hot, RECORDS_PER_SECOND);
   const caughtUp = async () => {
     const sent = flow.sent;

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isRetryable } from "../../src/errors.ts";
-import { Brokers } from "../../src/kafka/cluster.ts";
+import { Brokers, type TopicMetadata } from "../../src/kafka/cluster.ts";
 import { type Isolation, LATEST, offsetsAt } from "../../src/kafka/offsets.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
+import type { TopicPartition } from "../../src/kafka/topic-partition.ts";
 import { Beside } from "./beside.ts";
 import { testLog } from "./kafka.ts";
 
@@ -20,15 +21,15 @@ interface Held {
  */
 export class HoldUpWatch implements AsyncDisposable {
   readonly #brokers: Brokers;
-  readonly #topic: string;
+  readonly #partitions: readonly TopicPartition[];
   readonly #watching: Beside;
   readonly #held = new Map<number, Held>();
   #longestMs = 0;
   #looks = 0;
 
-  constructor(kafka: KafkaOptions, topic: string) {
+  constructor(kafka: KafkaOptions, { topic, topicId, partitions }: TopicMetadata) {
     this.#brokers = new Brokers({ ...kafka, requestTimeoutMs: 1_000 }, testLog);
-    this.#topic = topic;
+    this.#partitions = partitions.map(({ partition }) => ({ topic, topicId, partition }));
     this.#watching = new Beside((signal) => this.#watch(signal));
   }
 
@@ -86,10 +87,7 @@ export class HoldUpWatch implements AsyncDisposable {
   }
 
   async #offsets(isolation: Isolation): Promise<ReadonlyMap<number, bigint>> {
-    const [metadata] = await this.#brokers.topics([this.#topic]);
-    const { topic, topicId, partitions } = metadata ?? { topic: this.#topic, topicId: "", partitions: [] };
-    const all = partitions.map(({ partition }) => ({ topic, topicId, partition }));
-    const found = await offsetsAt(this.#brokers, all, LATEST, isolation);
+    const found = await offsetsAt(this.#brokers, this.#partitions, LATEST, isolation);
     return new Map(found.map(({ partition, offset }) => [partition, offset]));
   }
 }

@@ -16,7 +16,7 @@ export async function readLogs(
   kafka: KafkaOptions,
   topics: readonly string[],
 ): Promise<ReadonlyMap<string, readonly LogRecord[]>> {
-  const args = [kafka.brokers.join(), "read_committed", ...topics];
+  const args = [kafka.brokers.join(), ...topics];
   const { code, stdout, stderr } = await java.runJavaSource("test/java/RecordLines.java", args, { timeoutMs: 150_000 });
   assert.equal(code, 0, stderr);
   const logs = new Map<string, LogRecord[]>(topics.map((topic) => [topic, []]));

@@ -1,3 +1,4 @@
+import type { TopicMetadata } from "../../src/kafka/cluster.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
 import { CommitWatch } from "./commit-watch.ts";
 import { Flow } from "./flow.ts";
@@ -6,7 +7,7 @@ import { makeTopic, until } from "./kafka.ts";
 import { SpillwayProcess } from "./process.ts";
 import { uniqueName } from "./services.ts";
 
-const RECORDS_PER_SECOND = 500;
+const RECORDS_PER_SECOND = 400;
 const CATCH_UP_MS = 90_000;
 
 interface SceneOptions {
@@ -34,14 +35,16 @@ export class RelayScene implements AsyncDisposable {
   readonly #options: SceneOptions;
   readonly #stack = new AsyncDisposableStack();
 
-  private constructor(options: SceneOptions, source: string, target: string) {
+  private constructor(options: SceneOptions, source: string, wide: TopicMetadata) {
     const { kafka, sourcePartitions: partitions } = options;
     this.#options = options;
     this.source = source;
-    this.target = target;
+    this.target = wide.topic;
     this.group = uniqueName(options.name);
-    this.commits = this.#stack.use(new CommitWatch({ kafka, group: this.group, source, partitions, target }));
-    this.holdUps = this.#stack.use(new HoldUpWatch(kafka, target));
+    this.commits = this.#stack.use(
+      new CommitWatch({ kafka, group: this.group, source, partitions, target: this.target }),
+    );
+    this.holdUps = this.#stack.use(new HoldUpWatch(kafka, wide));
     this.flow = this.#stack.use(new Flow(kafka, source, RECORDS_PER_SECOND));
   }
 
@@ -49,8 +52,8 @@ export class RelayScene implements AsyncDisposable {
     const { name, kafka, sourcePartitions, targetPartitions, replicationFactor = -1 } = options;
     const [source, target] = [uniqueName(`${name}-hot`), uniqueName(`${name}-wide`)];
     await makeTopic(kafka, { topic: source, partitions: sourcePartitions, replicationFactor });
-    await makeTopic(kafka, { topic: target, partitions: targetPartitions, replicationFactor });
-    return new RelayScene(options, source, target);
+    const wide = await makeTopic(kafka, { topic: target, partitions: targetPartitions, replicationFactor });
+    return new RelayScene(options, source, wide);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { endOffsets } from "../../src/kafka/admin.ts";
 import { Brokers } from "../../src/kafka/cluster.ts";
+import { type Isolation, LATEST, offsetsAt } from "../../src/kafka/offsets.ts";
 import { openSource } from "../../src/kafka/source.ts";
+import type { Position } from "../../src/kafka/topic-partition.ts";
 import type { NewRecord } from "../../src/record-batch/batch-builder.ts";
 import { partitionForKey } from "../../src/record-batch/murmur2.ts";
 import { ORIGIN_HEADER, packOrigin } from "../../src/record-batch/origin.ts";
@@ -209,7 +211,43 @@ test("a source of committed and aborted transactions: its records are proven, it
   }
 });
 
-test("a record of an aborted transaction in the target is foreign, though the source has its offset", async () => {
+test("a record of an aborted transaction, or from a marker's offset, is foreign in the target", async () => {
+  const { hot, records } = await transactional;
+  const wide = uniqueName("verify-wide");
+  await relay(hot, wide, records, { partitions: 5 });
+  const [begin] = await startOf(kafka, hot);
+  assert.ok(begin !== undefined && begin.partition === 0);
+  const committed = await offsetsOf(begin, "read_committed");
+  const all = await offsetsOf(begin, "read_uncommitted");
+  const aborted = [...all.difference(committed)].slice(0, 3);
+  const marker = Array.from({ length: Math.max(...all) }, (_, offset) => offset).find((offset) => !all.has(offset));
+  const leaked = [...aborted, marker ?? assert.fail("no marker")].map((offset) => {
+    const origin = packOrigin({ topicId: begin.topicId, partition: 0, offset: BigInt(offset) });
+    return { key: null, value: null, timestamp: 1, headers: [{ key: ORIGIN_HEADER, value: origin }] };
+  });
+  await sendRecords(wide, 2, leaked);
+  const report = await verify(hot, wide);
+  assert.deepEqual(countsOf(report), { ...NONE, foreign: 4 });
+  assert.deepEqual(
+    report.examples.foreign.map(({ origin }) => origin?.offset),
+    [...aborted, marker],
+  );
+});
+
+async function offsetsOf(begin: Position, isolation: Isolation): Promise<Set<number>> {
+  await using connections = new Brokers(kafka, testLog);
+  const [end] = await offsetsAt(connections, [begin], LATEST, isolation);
+  const offsets = new Set<number>();
+  const signal = AbortSignal.timeout(30_000);
+  const parts = openSource({ kafka, positions: [begin], signal, log: testLog, fetch: { isolation } });
+  for await (const part of parts) {
+    for (const { offset } of readRecords(part)) offsets.add(Number(offset));
+    if (part.nextOffset >= (end?.offset ?? 0n)) return offsets;
+  }
+  return assert.fail(`${begin.topic} has not come to its end`);
+}
+
+test("a record from behind the source's end is foreign", async () => {
   const [hot, wide] = [uniqueName("verify-hot"), uniqueName("verify-wide")];
   const { topicId } = await makeTopic(kafka, { topic: hot, partitions: 1 });
   await makeTopic(kafka, { topic: wide, partitions: 1 });
@@ -315,10 +353,13 @@ async function writeCompacted(): Promise<{ hot: string; wide: string }> {
   const config = { "cleanup.policy": "compact", "segment.ms": "200", "min.cleanable.dirty.ratio": "0.001" };
   await makeTopic(kafka, { topic: hot, partitions: 1, config });
   const keyed = numbered(COMPACTED_RECORDS, 20).map((record, i) => ({ ...record, key: Buffer.from(`key-${i % 20}`) }));
-  // Records close a segment that is older than 200 ms, and the last one is never compacted.
+  // By its timestamp the last one comes so late that it begins a segment, and those before can be compacted.
   await produceAll(kafka, hot, keyed.slice(0, -1));
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  await produceAll(kafka, hot, keyed.slice(-1));
+  await produceAll(
+    kafka,
+    hot,
+    keyed.slice(-1).map((record) => ({ ...record, timestamp: Date.now() })),
+  );
   await relay(hot, wide, COMPACTED_RECORDS, { partitions: 4 });
   return { hot, wide };
 }

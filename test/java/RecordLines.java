@@ -12,20 +12,20 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
- * Reads whole topics by Kafka's own consumer and prints a line for each record: topic, partition, offset, key and
- * value, with tabs between them. Keys and values must be text without tabs and line ends.
+ * Reads whole topics by Kafka's own consumer, read_committed, and prints a line for each record: topic, partition,
+ * offset, key and value, with tabs between them. Keys and values must be text without tabs and line ends.
  *
- * Arguments: brokers, isolation level, topics.
+ * Arguments: brokers, topics.
  */
 public class RecordLines {
     public static void main(String[] args) {
         Properties config = new Properties();
         config.put("bootstrap.servers", args[0]);
-        config.put("isolation.level", args[1]);
+        config.put("isolation.level", "read_committed");
         config.put("enable.auto.commit", "false");
         var out = new PrintStream(new BufferedOutputStream(System.out, 1 << 16));
         try (var consumer = new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer())) {
-            List<TopicPartition> partitions = Arrays.stream(args).skip(2)
+            List<TopicPartition> partitions = Arrays.stream(args).skip(1)
                     .flatMap(topic -> consumer.partitionsFor(topic).stream())
                     .map(info -> new TopicPartition(info.topic(), info.partition())).collect(Collectors.toList());
             consumer.assign(partitions);

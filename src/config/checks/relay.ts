@@ -15,5 +15,7 @@ function sizes(options: CheckedOptions): Finding[] {
   return [
     mustNotExceed(options, "relay.batchBytes", "relay.inFlightBytes"),
     mustBeBelow(options, "relay.drainDeadlineMs", "consumer.rebalanceTimeoutMs"),
+    // Otherwise the brokers abort every transaction before it is closed, and nothing is ever relayed.
+    mustBeBelow(options, "relay.transactionMs", "relay.transactionTimeoutMs"),
   ];
 }

@@ -8,6 +8,7 @@ import { ORIGIN_HEADER, packOrigin } from "../../../src/record-batch/origin.ts";
 import { RecordCursor } from "../../../src/record-batch/record-cursor.ts";
 import { Buckets, ContentDigest, ContentHasher } from "../../../src/verify/content.ts";
 import { ContentMatch } from "../../../src/verify/content-match.ts";
+import { groupsOf } from "../../../src/verify/content-pass.ts";
 import { Findings } from "../../../src/verify/report.ts";
 import { batchOf } from "../../helpers/batches.ts";
 
@@ -103,6 +104,25 @@ test("contents are matched as multisets, and what lies behind the verified end i
         else wanted.duplicated += Math.max(0, is - must - may);
       }
       assert.deepEqual(findings.counts, wanted);
+    }),
+  );
+});
+
+test("what differs is looked into in groups that fit, each bucket once", () => {
+  const anyCounts = fc.array(fc.nat(9), { minLength: 1, maxLength: 30 });
+  fc.assert(
+    fc.property(anyCounts, fc.integer({ min: 1, max: 20 }), (counts, atOnce) => {
+      const records = [Uint32Array.from(counts), Uint32Array.from(counts, (count) => count >>> 1)];
+      const differing = counts.flatMap((count, bucket) => (count % 3 === 0 ? [] : [bucket]));
+      const groups = groupsOf(differing, records, atOnce);
+      assert.deepEqual(
+        groups.flatMap((group) => [...group]),
+        differing,
+      );
+      for (const group of groups) {
+        const size = [...group].reduce((sum, bucket) => sum + (counts[bucket] ?? 0) + ((counts[bucket] ?? 0) >>> 1), 0);
+        assert.ok(size <= atOnce || group.size === 1);
+      }
     }),
   );
 });

@@ -46,6 +46,15 @@ interface Written {
   readonly partition: number;
 }
 
+function recordsOf(written: readonly Written[], partition: number): NewRecord[] {
+  return written
+    .filter((one) => one.partition === partition)
+    .map(({ from }) => {
+      const value = packOrigin({ topicId: SOURCE.topicId, partition: 0, offset: BigInt(from) });
+      return { key: keyOf(from), value: null, timestamp: from, headers: [{ key: ORIGIN_HEADER, value }] };
+    });
+}
+
 function judge(lineages: Lineages, written: readonly Written[]): { findings: Findings; ledger: TargetLedger } {
   const findings = new Findings();
   const onUnmarked = () => assert.fail("all records have an origin");
@@ -58,12 +67,7 @@ function judge(lineages: Lineages, written: readonly Written[]): { findings: Fin
   const order = new KeyOrder(lineages);
   let disordered = 0;
   for (let partition = 0; partition < PARTITIONS; partition++) {
-    const records: NewRecord[] = written
-      .filter((one) => one.partition === partition)
-      .map(({ from }) => {
-        const value = packOrigin({ topicId: SOURCE.topicId, partition: 0, offset: BigInt(from) });
-        return { key: keyOf(from), value: null, timestamp: from, headers: [{ key: ORIGIN_HEADER, value }] };
-      });
+    const records = recordsOf(written, partition);
     if (records.length === 0) continue;
     const target = newTargetPartition({ ...TARGET, partition, offset: 0n }, PARTITIONS);
     const fetched = part(TARGET, partition, batchOf(records));
@@ -172,4 +176,23 @@ test("every offset that holds no record has its reason", () => {
     assert.equal(findings.counts.foreign, 3);
     assert.equal(judged.outlived, 1);
   }
+});
+
+test("of more keys than can be remembered the order is not judged, and that is said", () => {
+  const { lineages } = sourceOf(12);
+  const written = Array.from({ length: 12 }, (_, n) => ({ from: n, partition: placeOf(n) }));
+  judge(lineages, written);
+  const order = new KeyOrder(lineages, 2);
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const records = recordsOf(written, partition);
+    if (records.length === 0) continue;
+    const target = newTargetPartition({ ...TARGET, partition, offset: 0n }, PARTITIONS);
+    const fetched = part(TARGET, partition, batchOf(records));
+    for (const record of targetRecords(target, fetched, records.length, new RecordCursor())) {
+      assert.ok(order.isInOrder(record));
+    }
+  }
+  const remembered = new Set([...written].toSorted((a, b) => a.partition - b.partition).map(({ from }) => from % 5));
+  const judged = [...remembered].slice(0, 2);
+  assert.equal(order.unchecked, written.filter(({ from }) => !judged.includes(from % 5)).length);
 });

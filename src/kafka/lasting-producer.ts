@@ -1,0 +1,50 @@
+import type { Logger } from "pino";
+import { SpillwayError } from "../errors.ts";
+import type { NewRecord } from "../record-batch/batch-builder.ts";
+import type { KafkaOptions } from "./options.ts";
+import { type Acknowledged, RecordProducer } from "./record-producer.ts";
+
+interface LastingProducerOptions {
+  readonly kafka: KafkaOptions;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A `RecordProducer` for whoever waits out any outage. One that has given up writes nothing more, so the next record gets
+ * a new one. What the old one left may have been written or not: a record that is sent again may be there twice.
+ */
+export class LastingProducer implements AsyncDisposable {
+  readonly #options: LastingProducerOptions;
+  #producer: Promise<RecordProducer> | undefined;
+
+  constructor(options: LastingProducerOptions) {
+    this.#options = options;
+  }
+
+  /** @throws SpillwayError as `RecordProducer.open` and `send`, but DELIVERY_FAILED is retryable here */
+  async send(topic: string, record: NewRecord): Promise<Acknowledged> {
+    this.#producer ??= RecordProducer.open(this.#options);
+    const used = this.#producer;
+    try {
+      return await (await used).send(topic, record);
+    } catch (error) {
+      if (!(error instanceof SpillwayError)) throw error;
+      const isOver = error.code === "DELIVERY_FAILED";
+      if (isOver || error.code === "BROKER_UNREACHABLE") await this.#drop(used);
+      throw isOver ? new SpillwayError(error.code, error.message, { retryable: true, cause: error }) : error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#producer !== undefined) await this.#drop(this.#producer);
+  }
+
+  /** Once, however many records failed with it; another's may be in use by then. */
+  async #drop(used: Promise<RecordProducer>): Promise<void> {
+    if (this.#producer !== used) return;
+    this.#producer = undefined;
+    const [opened] = await Promise.allSettled([used]);
+    if (opened.status === "fulfilled") await opened.value[Symbol.asyncDispose]();
+  }
+}
