@@ -328,3 +328,43 @@ test("a partition is handed over without loss, and its old owner is done with it
     `${processedBy("").length} records, ${repeated} of them again, ${new Set(events.map(({ tenancy }) => tenancy)).size} tenancies`,
   );
 });
+
+test("where to begin is settled once: what comes in before the first commit is read by whoever asks again", async () => {
+  const topic = await newTopic(1);
+  const [batch] = [batchOf([{ key: null, value: Buffer.from("a"), timestamp: Date.now() }])];
+  await using connections = new Brokers(kafka, testLog);
+  await until("it can be written", async () => {
+    const [answer] = await sendBatches(connections, topic, 0, [batch]).catch(() => []);
+    return answer?.errorCode === 0;
+  });
+  const begun: bigint[] = [];
+  for (let run = 0; run < 2; run++) {
+    await using _member = new Member(topic, { offsetReset: "latest" }, async (generation) => {
+      for (const { offset } of await generation.positions()) begun.push(offset);
+      for (const { offset } of await generation.positions()) begun.push(offset);
+      await hold(generation);
+    });
+    await until("it has asked", () => begun.length === 2 * (run + 1));
+    // Nothing is committed of it: as if the relay had failed before it had done anything.
+    await sendBatches(connections, topic, 0, [batch]);
+  }
+  assert.equal(new Set(begun).size, 1, `begun at ${begun.join()}`);
+});
+
+test("a member that is stopped while it joins has left: nothing is dealt to it", async () => {
+  const topic = await newTopic(4);
+  const drained = Promise.withResolvers<void>();
+  let lives = 0;
+  const patient = { sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 60_000 };
+  await using stays = new Member(topic, patient, async (generation) => {
+    await hold(generation);
+    if (++lives === 1) await drained.promise;
+  });
+  await until("it has all", () => stays.partitions.length === 4);
+  const joins = new Member(topic, patient);
+  await until("the group rebalances", () => stays.generation?.signal.aborted === true);
+  await joins.leave();
+  drained.resolve();
+  // Far less than the session of the one that has gone.
+  await until("it has all again", () => stays.partitions.length === 4, 15_000);
+});

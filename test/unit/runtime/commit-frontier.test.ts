@@ -38,3 +38,15 @@ test("work tracked out of order is a mistake of the caller", () => {
   frontier.track(20n);
   assert.throws(() => frontier.track(19n), RangeError);
 });
+
+test("a log that has lost its end takes the frontier back, once what was tracked before is done", () => {
+  const frontier = new CommitFrontier(1_000n);
+  const before = frontier.track(1_010n);
+  frontier.returnTo(1_010n);
+  frontier.returnTo(40n);
+  const behind = frontier.track(50n);
+  frontier.complete(behind);
+  assert.equal(frontier.position, 1_000n);
+  frontier.complete(before);
+  assert.equal(frontier.position, 50n);
+});
