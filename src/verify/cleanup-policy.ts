@@ -1,17 +1,6 @@
 import type { Brokers } from "../kafka/cluster.ts";
 import { ERROR } from "../kafka/error-codes.ts";
-import { api } from "../kafka/protocol/api.ts";
-import {
-  array,
-  bool,
-  int8,
-  int16,
-  int32,
-  nullableArray,
-  nullableString,
-  string,
-  struct,
-} from "../kafka/protocol/codec.ts";
+import { describeConfigs } from "../kafka/protocol/messages.ts";
 
 const TOPIC_RESOURCE = 2;
 const CLEANUP_POLICY = "cleanup.policy";
@@ -38,37 +27,3 @@ export async function compactedTopics(brokers: Brokers, topics: readonly string[
   );
   return new Set(compacted.map(({ resourceName }) => resourceName));
 }
-
-const describeConfigs = api(
-  "DescribeConfigs",
-  32,
-  4,
-  struct({
-    resources: array(struct({ resourceType: int8, resourceName: string, configurationKeys: nullableArray(string) })),
-    includeSynonyms: bool,
-    includeDocumentation: bool,
-  }),
-  struct({
-    throttleTimeMs: int32,
-    results: array(
-      struct({
-        errorCode: int16,
-        errorMessage: nullableString,
-        resourceType: int8,
-        resourceName: string,
-        configs: array(
-          struct({
-            name: string,
-            value: nullableString,
-            readOnly: bool,
-            configSource: int8,
-            isSensitive: bool,
-            synonyms: array(struct({ name: string, value: nullableString, source: int8 })),
-            configType: int8,
-            documentation: nullableString,
-          }),
-        ),
-      }),
-    ),
-  }),
-);

@@ -188,7 +188,7 @@ function fencingsOf({ log }: SpillwayProcess): number {
 const cuts: Fault = async (run) => {
   const { random } = run;
   await run.heldUpBy("connections cut", async () => {
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 3; round++) {
       const victims = random() < 0.3 ? proxies : [pick(random, proxies)];
       const undo = await Promise.all(
         victims.map(async (proxy) => {

@@ -21,6 +21,8 @@ export interface Watched {
   /** Of the source. */
   readonly partitions: number;
   readonly target: string;
+  /** Between two looks: 25 ms unless told. */
+  readonly pauseMs?: number;
 }
 
 const PAUSE_MS = 25;
@@ -76,7 +78,7 @@ export class CommitWatch implements AsyncDisposable {
         if (!isRetryable(error)) throw error;
         this.#coordinator = undefined;
       }
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await new Promise((resolve) => setTimeout(resolve, this.#watched.pauseMs ?? PAUSE_MS));
     }
   }
 

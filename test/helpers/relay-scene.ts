@@ -8,6 +8,8 @@ import { SpillwayProcess } from "./process.ts";
 import { uniqueName } from "./services.ts";
 
 const RECORDS_PER_SECOND = 400;
+/** The brokers have enough to do. */
+const COMMIT_LOOKS_MS = 100;
 const CATCH_UP_MS = 90_000;
 
 interface SceneOptions {
@@ -42,7 +44,7 @@ export class RelayScene implements AsyncDisposable {
     this.target = wide.topic;
     this.group = uniqueName(options.name);
     this.commits = this.#stack.use(
-      new CommitWatch({ kafka, group: this.group, source, partitions, target: this.target }),
+      new CommitWatch({ kafka, group: this.group, source, partitions, target: this.target, pauseMs: COMMIT_LOOKS_MS }),
     );
     this.holdUps = this.#stack.use(new HoldUpWatch(kafka, wide));
     this.flow = this.#stack.use(new Flow(kafka, source, RECORDS_PER_SECOND));

@@ -16,12 +16,13 @@ import { RELAY_DEFAULTS, type RelayOptions } from "../../src/relay/options.ts";
 import { runRelay } from "../../src/relay/relay.ts";
 import { newRelayStats } from "../../src/relay/stats.ts";
 import { type ExamplePlace, isProven, type VerifyReport } from "../../src/verify/report.ts";
+import { type Range, readRange } from "../../src/verify/topics.ts";
 import { verifyRelay } from "../../src/verify/verify.ts";
 import { batchOf } from "../helpers/batches.ts";
 import { groupOf, javaOracle, kafkaOf, makeTopic, produceAll, startOf, testLog, until } from "../helpers/kafka.ts";
 import { SpillwayProcess } from "../helpers/process.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
-import { sendBatches } from "../helpers/topics.ts";
+import { deleteRecordsBefore, sendBatches } from "../helpers/topics.ts";
 
 const { brokers, java } = await testServices();
 const kafka = kafkaOf(brokers);
@@ -422,6 +423,29 @@ test("several targets together hold what the source does, each in its own partit
   const report = await verify(made.source, made.target, second);
   assert.deepEqual(countsOf(report), NONE);
   assert.deepEqual(report.methods, { [made.target]: "provenance", [second]: "provenance" });
+});
+
+test("what has left the log when its turn comes is told, and reading ends all the same", async () => {
+  const hot = uniqueName("verify-hot");
+  await makeTopic(kafka, { topic: hot, partitions: 1 });
+  await sendRecords(hot, 0, numbered(100, 5));
+  const positions = await startOf(kafka, hot);
+  const signal = AbortSignal.timeout(30_000);
+  for (const cut of [60, 100]) {
+    await deleteRecordsBefore(kafka, hot, 0, BigInt(cut));
+    const lost: (readonly [bigint, bigint])[] = [];
+    const read: number[] = [];
+    const onLost: Range["onLost"] = ({ from, to }) => lost.push([from, to]);
+    const range: Range = { kafka, positions, ends: new Map([[`${hot}/0`, 100]]), signal, log: testLog, onLost };
+    await readRange(range, (part) => {
+      for (const { offset } of readRecords(part)) read.push(Number(offset));
+    });
+    assert.deepEqual(lost, [[0n, BigInt(cut)]]);
+    assert.deepEqual(
+      read,
+      Array.from({ length: 100 - cut }, (_, i) => cut + i),
+    );
+  }
 });
 
 async function sendRecords(topic: string, partition: number, records: readonly NewRecord[]): Promise<void> {
