@@ -32,8 +32,8 @@ export async function startKafka(options: KafkaOptions, preparation: Preparation
   const started = performance.now();
   const addresses = (await nodeAddresses(count)).map((node, i) => ({ ...node, proxied: proxied[i] }));
   const cluster = { nodes: addresses, clusterId: randomBytes(16).toString("base64url"), config, features };
-  // Several brokers on one machine get less memory each.
-  const jvm = [count === 1 ? "-Xmx512m" : "-Xmx384m"];
+  // Several brokers on one machine get less memory each, and compile less: they are there to be killed and started again.
+  const jvm = count === 1 ? ["-Xmx512m"] : ["-Xmx384m", "-XX:TieredStopAtLevel=1"];
   const nodes = await Promise.all(addresses.map((node) => createBroker({ ...cluster, node, classes, jvm, reaper })));
   try {
     await Promise.all(nodes.map((node) => node.start(signal)));

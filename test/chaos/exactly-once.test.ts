@@ -21,7 +21,7 @@ import { FAULTLESS, faultsOf, judge } from "../helpers/relay-judge.ts";
 import { joinedOf, RelayScene } from "../helpers/relay-scene.ts";
 import { randomOf, seeds } from "../helpers/seeds.ts";
 
-const KILLS = Number(process.env["SPILLWAY_KILLS"] ?? 3);
+const KILLS = Number(process.env["SPILLWAY_KILLS"] ?? 2);
 const IS_LONG = KILLS >= 20;
 const SOURCE_PARTITIONS = 4;
 const SHAPE = { sourcePartitions: SOURCE_PARTITIONS, targetPartitions: 8 } as const;
