@@ -56,7 +56,8 @@ const SLOWNESS_MS = 30;
 
 /**
  * A broken sink: two writers take batches in turn without regard to keys, and each is slow at times.
- * @param held what the writer of the tenth batch waits for, while the other one writes on
+ * @param held what the writer of the tenth batch waits for, while the other one writes the next: so a gap stands at the
+ *   edge of what is written, where the watch looks, however fast it is written
  */
 export async function writeByTwo(
   records: readonly TestRecord[],
@@ -65,11 +66,13 @@ export async function writeByTwo(
   held: () => Promise<void> = async () => {},
 ): Promise<void> {
   let next = 0;
+  let holding: Promise<void> | undefined;
   const writer = async (): Promise<void> => {
     for (let from = next; from < records.length; from = next) {
       next += batch;
+      if (from === 10 * batch) holding = held();
       await pause(Math.random() * SLOWNESS_MS);
-      if (from === 10 * batch) await held();
+      if (from === 10 * batch || from > 11 * batch) await holding;
       await write(records.slice(from, from + batch).map(toDocument));
     }
   };
