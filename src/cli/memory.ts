@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
  * - A sink holds records as objects. By V8's own choice it took 414 MiB under a flood, of which a hundred were alive;
  *   with a fifth it stays under 290 MiB at the same rate.
  * - A relay holds buffers and hardly an object. With a fifth V8 spent a sixth of the relay's time on collecting little;
- *   with one and a half that falls to 4 %, and the relay stays under 230 MiB.
+ *   with one and a half that falls to 4 %, for some 30 MiB more: `docs/benchmarks.md` has the peaks.
  */
 const HEAP_GROWTH_PERCENT = { sink: 20, relay: 150 };
 
