@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AcknowledgedPlace, documentId } from "./acknowledged.ts";
+import { BackgroundLoop } from "./background-loop.ts";
 import type { Lookup } from "./order-watch.ts";
 
 export interface LiveWatchOptions {
@@ -36,10 +37,9 @@ export interface LatencySummary {
  */
 export class LiveWatch {
   readonly #options: LiveWatchOptions;
-  readonly #stop = new AbortController();
+  readonly #loop = new BackgroundLoop((stopped) => this.#run(stopped));
   readonly #waiting = new Map<string, Expected[]>();
   readonly #delivered: Delivered[] = [];
-  #running: Promise<void> | undefined;
 
   constructor(options: LiveWatchOptions) {
     this.#options = options;
@@ -74,18 +74,12 @@ export class LiveWatch {
 
   /** Resolves once it is stopped. @throws what a look-up threw */
   start(): Promise<void> {
-    if (this.#running === undefined) {
-      this.#running = this.#run();
-      // Whoever doesn't wait for it here is told by `stop`.
-      this.#running.catch(() => undefined);
-    }
-    return this.#running;
+    return this.#loop.start();
   }
 
   /** Resolves when no look-up is under way any more. @throws what a look-up threw */
   async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    await this.#loop.stop();
   }
 
   /** The latencies of the messages that were due from `from` to before `to`. Those not there yet count with their age. */
@@ -106,8 +100,7 @@ export class LiveWatch {
     };
   }
 
-  async #run(): Promise<void> {
-    const stopped = this.#stop.signal;
+  async #run(stopped: AbortSignal): Promise<void> {
     const underWay = new Map<string, Promise<void>>();
     let failure: { readonly error: unknown } | undefined;
     for (let tick = performance.now(); !stopped.aborted && failure === undefined; ) {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AcknowledgedPlace, documentId } from "./acknowledged.ts";
+import { BackgroundLoop } from "./background-loop.ts";
 import { type Frontier, NOTHING_SEEN, visit } from "./order-visit.ts";
 
 /** True if there is a document with this `_id` now. */
@@ -36,8 +37,7 @@ const VISITS_IN_A_ROW = 4;
 export class OrderWatch {
   readonly #samples: Map<string, Sample>;
   readonly #options: OrderWatchOptions;
-  readonly #stop = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #loop = new BackgroundLoop((stopped) => this.#run(stopped));
   #violations = 0;
   #firstViolations: OrderViolation[] = [];
   #lookups = 0;
@@ -67,23 +67,16 @@ export class OrderWatch {
 
   /** Resolves once it is stopped. @throws what a look-up threw */
   start(): Promise<void> {
-    if (this.#running === undefined) {
-      this.#running = this.#run();
-      // Whoever doesn't wait for it here is told by `stop`.
-      this.#running.catch(() => undefined);
-    }
-    return this.#running;
+    return this.#loop.start();
   }
 
   /** Resolves when no look-up is under way any more. @throws what a look-up threw */
   async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    await this.#loop.stop();
   }
 
-  async #run(): Promise<void> {
+  async #run(stopped: AbortSignal): Promise<void> {
     const { lookupsPerSecond } = this.#options;
-    const stopped = this.#stop.signal;
     const startedAt = performance.now();
     let allowance = startedAt;
     while (!stopped.aborted) {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AcknowledgedRecords } from "./acknowledged.ts";
+import { BackgroundLoop } from "./background-loop.ts";
 import { edge, type Frontier, NOTHING_SEEN } from "./order-visit.ts";
 import type { Lookup } from "./order-watch.ts";
 
@@ -15,9 +16,8 @@ const SHORTEST_STRIDE = 64;
 export class WrittenEstimate {
   readonly #records: AcknowledgedRecords;
   readonly #lookup: Lookup;
-  readonly #stop = new AbortController();
+  readonly #loop = new BackgroundLoop((stopped) => this.#run(stopped));
   #frontier: Frontier = NOTHING_SEEN;
-  #running: Promise<void> | undefined;
 
   constructor(records: AcknowledgedRecords, lookup: Lookup) {
     this.#records = records;
@@ -31,21 +31,14 @@ export class WrittenEstimate {
 
   /** Resolves once it is stopped. @throws what a look-up threw */
   start(): Promise<void> {
-    if (this.#running === undefined) {
-      this.#running = this.#run();
-      // Whoever doesn't wait for it here is told by `stop`.
-      this.#running.catch(() => undefined);
-    }
-    return this.#running;
+    return this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    await this.#loop.stop();
   }
 
-  async #run(): Promise<void> {
-    const stopped = this.#stop.signal;
+  async #run(stopped: AbortSignal): Promise<void> {
     while (!stopped.aborted) {
       await this.#refresh();
       await sleep(EVERY_MS, undefined, { signal: stopped }).catch(() => undefined);

@@ -1,6 +1,6 @@
 import { SpillwayError } from "../errors.ts";
 import { retry } from "../runtime/backoff.ts";
-import { type Brokers, kafkaError, type TopicMetadata } from "./cluster.ts";
+import { type Brokers, kafkaError, partitionsOf, type TopicMetadata } from "./cluster.ts";
 import { ERROR } from "./error-codes.ts";
 import { LATEST, offsetsAt } from "./offsets.ts";
 import { createTopics } from "./protocol/messages.ts";
@@ -18,7 +18,8 @@ export interface WantedTopic {
 }
 
 /**
- * Creates a topic, or makes sure that the one there is has the partitions wanted; returns it once all have leaders.
+ * Creates a topic, or makes sure that the one there is has the partitions wanted; returns it once all have leaders, and a
+ * new one once every broker knows of it: whichever is asked next would call it missing otherwise.
  * @throws SpillwayError TOPIC_MISMATCH if it has another number of partitions; NOT_AUTHORIZED; CONFIG_INVALID
  */
 export async function ensureTopic(brokers: Brokers, wanted: WantedTopic, signal: AbortSignal): Promise<TopicMetadata> {
@@ -44,11 +45,7 @@ export async function ensureTopic(brokers: Brokers, wanted: WantedTopic, signal:
 /** The number of offsets in a topic up to its high watermark, per partition: markers and deleted records count too. */
 export async function endOffsets(brokers: Brokers, topic: string): Promise<ReadonlyMap<number, bigint>> {
   const [metadata] = await brokers.topics([topic]);
-  const partitions = (metadata?.partitions ?? []).map(({ partition }) => ({
-    topic,
-    topicId: metadata?.topicId ?? "",
-    partition,
-  }));
+  const partitions = metadata === undefined ? [] : partitionsOf(metadata);
   const ends = await offsetsAt(brokers, partitions, LATEST, "read_uncommitted");
   return new Map(ends.map(({ partition, offset }) => [partition, offset]));
 }
@@ -94,7 +91,11 @@ async function awaitLeaders(brokers: Brokers, topic: string, signal: AbortSignal
   return await retry(
     async () => {
       const [metadata] = await brokers.topics([topic]);
-      if (metadata?.partitions.every(({ leader }) => leader >= 0) === true) return metadata;
+      const answers = await Promise.allSettled(brokers.nodeIds.map((nodeId) => brokers.topics([topic], nodeId)));
+      const isLed = (found?: TopicMetadata) => found?.partitions.every(({ leader }) => leader >= 0) === true;
+      // A broker that can't be reached calls nothing missing.
+      const isKnown = answers.every((answer) => answer.status === "rejected" || isLed(answer.value[0]));
+      if (metadata !== undefined && isLed(metadata) && isKnown) return metadata;
       throw new SpillwayError("TOPIC_MISSING", "The new topic has no leaders yet", {
         retryable: true,
         context: { topic },

@@ -8,6 +8,7 @@ import type { KafkaOptions } from "./options.ts";
 import type { Api } from "./protocol/api.ts";
 import { ProtocolReader, ZERO_UUID } from "./protocol/codec.ts";
 import { metadata } from "./protocol/messages.ts";
+import type { TopicPartition } from "./topic-partition.ts";
 import { exchange, frame, openSocket, takeOver } from "./transport.ts";
 
 const BACKOFF = { baseMs: 100, maxMs: 2_000 };
@@ -21,6 +22,10 @@ export interface TopicMetadata {
   readonly topicId: string;
   /** By partition number. */
   readonly partitions: readonly PartitionMetadata[];
+}
+
+export function partitionsOf({ topic, topicId, partitions }: TopicMetadata): readonly TopicPartition[] {
+  return partitions.map(({ partition }) => ({ topic, topicId, partition }));
 }
 
 export interface PartitionMetadata {
@@ -72,6 +77,11 @@ export class Brokers implements AsyncDisposable {
     });
   }
 
+  /** Of the brokers in the latest metadata. */
+  get nodeIds(): readonly number[] {
+    return [...this.#addresses.keys()];
+  }
+
   /**
    * Sends a request to a broker by its node id, or to `any`, and returns the response. `waitMs` is how long the broker
    * itself may hold the request, on top of the request time-out.
@@ -98,16 +108,17 @@ export class Brokers implements AsyncDisposable {
   }
 
   /**
-   * Asks for the metadata of topics and learns from it where the brokers are. A topic that doesn't exist is left out.
+   * Asks for the metadata of topics and learns from it where the brokers are. A topic that doesn't exist is left out; so
+   * may be a new one, by a broker that has not heard of it yet.
    * @throws SpillwayError as `request` does, NOT_AUTHORIZED
    */
-  async topics(names: readonly string[]): Promise<readonly TopicMetadata[]> {
+  async topics(names: readonly string[], from: number | "any" = "any"): Promise<readonly TopicMetadata[]> {
     const request = {
       topics: names.map((name) => ({ topicId: ZERO_UUID, name })),
       allowAutoTopicCreation: false,
       includeTopicAuthorizedOperations: false,
     };
-    const response = await this.request(metadata, request, "any");
+    const response = await this.request(metadata, request, from);
     this.#addresses = new Map(response.brokers.map(({ nodeId, host, port, rack }) => [nodeId, { host, port, rack }]));
     const topics: TopicMetadata[] = [];
     for (const { errorCode, name, topicId, partitions } of response.topics) {

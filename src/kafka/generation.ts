@@ -5,8 +5,9 @@ import { type Brokers, kafkaError } from "./cluster.ts";
 import { assertSameTopic, offsetsToCommit } from "./committed-offsets.ts";
 import { ERROR, errorName, isCoordinatorMoved } from "./error-codes.ts";
 import type { GroupOptions } from "./group-member.ts";
+import { fetchOffsets } from "./group-offsets.ts";
 import { EARLIEST, LATEST, offsetsAt } from "./offsets.ts";
-import { heartbeat, offsetCommit, offsetFetch } from "./protocol/messages.ts";
+import { heartbeat, offsetCommit } from "./protocol/messages.ts";
 import { type Position, partitionKey, type TopicPartition } from "./topic-partition.ts";
 
 const BACKOFF = { baseMs: 50, maxMs: 1_000 };
@@ -150,27 +151,18 @@ export class LivingGeneration implements Generation {
   }
 
   async #fetchCommitted(partitions: readonly TopicPartition[]): Promise<Map<string, Position>> {
-    const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, ofTopic]) => ({
-      name,
-      partitionIndexes: ofTopic.map(({ partition }) => partition),
-    }));
-    const response = await this.#brokers.request(
-      offsetFetch,
-      { groups: [{ groupId: this.group, topics }], requireStable: true },
-      this.#coordinator,
-    );
+    const offsets = await fetchOffsets(this.#brokers, this.#coordinator, {
+      group: this.group,
+      partitions,
+      requireStable: true,
+      check: (code, place) => this.#check("Reading committed offsets", code, place),
+    });
     const committed = new Map<string, Position>();
-    for (const { errorCode: groupCode, topics: answered } of response.groups) {
-      this.#check("Reading committed offsets", groupCode);
-      for (const { name: topic, partitions: ofTopic } of answered) {
-        for (const { partitionIndex, errorCode, committedOffset: offset, metadata } of ofTopic) {
-          this.#check("Reading committed offsets", errorCode, { topic, partition: partitionIndex });
-          const partition = partitions.find((own) => own.topic === topic && own.partition === partitionIndex);
-          if (partition === undefined || offset < 0n) continue;
-          assertSameTopic({ ...partition, offset }, metadata, this.group);
-          committed.set(partitionKey(partition), { ...partition, offset });
-        }
-      }
+    for (const { offset, metadata, ...place } of offsets) {
+      const partition = partitions.find((own) => own.topic === place.topic && own.partition === place.partition);
+      if (partition === undefined) continue;
+      assertSameTopic({ ...partition, offset }, metadata, this.group);
+      committed.set(partitionKey(partition), { ...partition, offset });
     }
     return committed;
   }

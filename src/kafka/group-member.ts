@@ -4,6 +4,7 @@ import { backoffMs, pause, retry } from "../runtime/backoff.ts";
 import { withDeadline } from "../runtime/deadline.ts";
 import { assignPartitions } from "./assignor.ts";
 import { Brokers, kafkaError, type TopicMetadata } from "./cluster.ts";
+import { askForCoordinator } from "./coordinator.ts";
 import { ERROR, errorName, isCoordinatorMoved } from "./error-codes.ts";
 import { type Generation, LivingGeneration } from "./generation.ts";
 import { topicMissing } from "./offsets.ts";
@@ -14,7 +15,7 @@ import {
   encodeAssignment,
   encodeSubscription,
 } from "./protocol/consumer-protocol.ts";
-import { findCoordinator, joinGroup, leaveGroup, syncGroup } from "./protocol/messages.ts";
+import { joinGroup, leaveGroup, syncGroup } from "./protocol/messages.ts";
 import type { TopicPartition } from "./topic-partition.ts";
 
 const PROTOCOL_TYPE = "consumer";
@@ -211,12 +212,9 @@ export class GroupMember implements AsyncDisposable {
 
   async #coordinator(brokers = this.#brokers): Promise<number> {
     const { group } = this.#options;
-    const found = await brokers.request(findCoordinator, { keyType: 0, coordinatorKeys: [group] }, "any");
-    const [coordinator] = found.coordinators;
-    if (coordinator === undefined)
-      throw new SpillwayError("PROTOCOL", "No coordinator in the answer", { context: { group } });
-    this.#check("Finding the group's coordinator", coordinator.errorCode);
-    return coordinator.nodeId;
+    const { nodeId, errorCode } = await askForCoordinator(brokers, "group", group);
+    this.#check("Finding the group's coordinator", errorCode);
+    return nodeId;
   }
 
   async #assign(members: readonly { readonly memberId: string; readonly metadata: Buffer }[]) {

@@ -1,9 +1,56 @@
 import { SpillwayError } from "../errors.ts";
 import { type Brokers, kafkaError } from "./cluster.ts";
+import { askForCoordinator } from "./coordinator.ts";
 import { ERROR, errorName, isCoordinatorMoved } from "./error-codes.ts";
-import { findCoordinator, offsetFetch } from "./protocol/messages.ts";
+import { offsetFetch } from "./protocol/messages.ts";
 
-const GROUP = 0;
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface CommittedOffset extends Place {
+  readonly offset: bigint;
+  /** What stands beside it. */
+  readonly metadata: string | null;
+}
+
+export interface OffsetsAsked {
+  readonly group: string;
+  readonly partitions: readonly Place[];
+  /** Refuse (error 88) while a transaction that commits here is open, instead of answering from before it. */
+  readonly requireStable: boolean;
+  /** Is given every error code of the answer, and throws for those that are errors. */
+  readonly check: (code: number, place?: Place) => void;
+}
+
+/**
+ * What a group has committed, as its coordinator says; partitions without a commit are left out.
+ * @throws SpillwayError as `Brokers.request`; what `check` throws
+ */
+export async function fetchOffsets(
+  brokers: Brokers,
+  coordinator: number,
+  { group, partitions, requireStable, check }: OffsetsAsked,
+): Promise<readonly CommittedOffset[]> {
+  const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, ofTopic]) => ({
+    name,
+    partitionIndexes: ofTopic.map(({ partition }) => partition),
+  }));
+  const request = { groups: [{ groupId: group, topics }], requireStable };
+  const { groups } = await brokers.request(offsetFetch, request, coordinator);
+  const committed: CommittedOffset[] = [];
+  for (const answer of groups) {
+    check(answer.errorCode);
+    for (const { name: topic, partitions: ofTopic } of answer.topics) {
+      for (const { partitionIndex: partition, errorCode, committedOffset: offset, metadata } of ofTopic) {
+        check(errorCode, { topic, partition });
+        if (offset >= 0n) committed.push({ topic, partition, offset, metadata });
+      }
+    }
+  }
+  return committed;
+}
 
 /**
  * What a group has committed for a topic, by partition; those without a commit are left out. Anybody may ask, member or
@@ -13,28 +60,18 @@ const GROUP = 0;
 export async function committedOffsets(
   brokers: Brokers,
   group: string,
-  { topic, partitions }: { readonly topic: string; readonly partitions: number },
+  { topic, partitions: count }: { readonly topic: string; readonly partitions: number },
 ): Promise<ReadonlyMap<number, bigint>> {
   await brokers.topics([]); // learns where the brokers are
-  const found = await brokers.request(findCoordinator, { keyType: GROUP, coordinatorKeys: [group] }, "any");
-  const [coordinator] = found.coordinators;
-  if (coordinator === undefined) throw new SpillwayError("PROTOCOL", "No coordinator in the answer");
-  check(coordinator.errorCode, group);
-  const partitionIndexes = Array.from({ length: partitions }, (_, partition) => partition);
-  const request = { groups: [{ groupId: group, topics: [{ name: topic, partitionIndexes }] }], requireStable: false };
-  const response = await brokers.request(offsetFetch, request, coordinator.nodeId);
-  const committed = new Map<number, bigint>();
-  for (const { errorCode, topics } of response.groups) {
-    check(errorCode, group);
-    for (const { partitionIndex, committedOffset, errorCode: code } of topics.flatMap((one) => one.partitions)) {
-      check(code, group);
-      if (committedOffset >= 0n) committed.set(partitionIndex, committedOffset);
-    }
-  }
-  return committed;
+  const check = (code: number) => assertRead(code, group);
+  const { nodeId, errorCode } = await askForCoordinator(brokers, "group", group);
+  check(errorCode);
+  const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
+  const committed = await fetchOffsets(brokers, nodeId, { group, partitions, requireStable: false, check });
+  return new Map(committed.map(({ partition, offset }) => [partition, offset]));
 }
 
-function check(code: number, group: string): void {
+function assertRead(code: number, group: string): void {
   if (code === ERROR.NONE) return;
   const what = "Reading a group's offsets";
   if (!isCoordinatorMoved(code)) throw kafkaError(what, code, { group });

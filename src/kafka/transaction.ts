@@ -3,10 +3,11 @@ import { messageOf, SpillwayError } from "../errors.ts";
 import { type Backoff, retry } from "../runtime/backoff.ts";
 import { type Brokers, kafkaError } from "./cluster.ts";
 import { offsetsToCommit } from "./committed-offsets.ts";
+import { askForCoordinator } from "./coordinator.ts";
 import { ERROR, errorName, isAuthorizationError, isCoordinatorMoved, isStaleMetadata } from "./error-codes.ts";
 import type { Generation } from "./generation.ts";
 import type { ProducerIdentity, ProducerSession } from "./producer-session.ts";
-import { findCoordinator, initProducerId, produce, produceInTransaction2 } from "./protocol/messages.ts";
+import { initProducerId, produce, produceInTransaction2 } from "./protocol/messages.ts";
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -19,8 +20,6 @@ import {
 import type { Position } from "./topic-partition.ts";
 
 const BACKOFF: Backoff = { baseMs: 10, maxMs: 500 };
-const GROUP = 0;
-const TRANSACTION = 1;
 
 export interface TransactionOptions {
   /** Whoever opens with the same id ends the transaction of its last owner, and fences it. */
@@ -90,7 +89,7 @@ export class Transaction implements ProducerSession {
         partitions: ofTopic.map(({ partition }) => partition),
       })),
     };
-    await this.#step("Adding partitions to a transaction", TRANSACTION, async (coordinator, what) => {
+    await this.#step("Adding partitions to a transaction", "transaction", async (coordinator, what) => {
       const response = await this.#brokers.request(addPartitionsToTxn, request, coordinator);
       const results = response.resultsByTopicV3AndBelow.flatMap(({ name: topic, resultsByPartition }) =>
         resultsByPartition.map(({ partitionIndex, partitionErrorCode: code }) => ({ topic, partitionIndex, code })),
@@ -110,7 +109,7 @@ export class Transaction implements ProducerSession {
     const { producerId, epoch: producerEpoch } = this.#identity;
     const producer = { transactionalId: this.transactionalId, producerId, producerEpoch };
     if (this.#version === 1) {
-      await this.#step("Adding offsets to a transaction", TRANSACTION, async (coordinator, what) => {
+      await this.#step("Adding offsets to a transaction", "transaction", async (coordinator, what) => {
         const { errorCode } = await this.#brokers.request(
           addOffsetsToTxn,
           { ...producer, groupId: group },
@@ -130,7 +129,7 @@ export class Transaction implements ProducerSession {
     const api = this.#version === 2 ? txnOffsetCommit2 : txnOffsetCommit1;
     await this.#step(
       "Committing offsets in a transaction",
-      GROUP,
+      "group",
       async (coordinator, what) => {
         const { topics } = await this.#brokers.request(api, request, coordinator);
         for (const { name: topic, partitions } of topics) {
@@ -151,7 +150,7 @@ export class Transaction implements ProducerSession {
     const { producerId, epoch: producerEpoch } = this.#identity;
     const request = { transactionalId: this.transactionalId, producerId, producerEpoch, committed: true };
     // An answer that is lost may be asked for again, with the same request: the coordinator knows what it did.
-    await this.#step("Committing a transaction", TRANSACTION, async (coordinator, what) => {
+    await this.#step("Committing a transaction", "transaction", async (coordinator, what) => {
       if (this.#version === 1) {
         const { errorCode } = await this.#brokers.request(endTxn1, request, coordinator);
         this.#check(what, errorCode);
@@ -185,7 +184,7 @@ export class Transaction implements ProducerSession {
     const { transactionTimeoutMs } = this.#options;
     const { transactionalId } = this;
     const request = { transactionalId, transactionTimeoutMs, producerId: -1n, producerEpoch: -1 };
-    await this.#step("Taking over a transactional id", TRANSACTION, async (coordinator, what) => {
+    await this.#step("Taking over a transactional id", "transaction", async (coordinator, what) => {
       const {
         errorCode,
         producerId,
@@ -210,18 +209,18 @@ export class Transaction implements ProducerSession {
   /** One step, tried until it succeeds, at whichever broker the coordinator is by then. */
   async #step(
     what: string,
-    keyType: typeof GROUP | typeof TRANSACTION,
+    of: "group" | "transaction",
     operation: (coordinator: number, what: string) => Promise<void>,
     key = this.transactionalId,
   ): Promise<void> {
     try {
-      await retry(async () => operation(await this.#coordinator(keyType, key), what), {
+      await retry(async () => operation(await this.#coordinator(of, key), what), {
         signal: this.#signal,
         backoff: BACKOFF,
         deadlineMs: this.#options.stepDeadlineMs,
         retryable: (error) => error instanceof SpillwayError && error.retryable && error.code !== "TRANSACTION_FAILED",
         onRetry: (error, attempt) => {
-          if (!isConcurrent(error)) this.#coordinators.delete(`${keyType}/${key}`);
+          if (!isConcurrent(error)) this.#coordinators.delete(`${of}/${key}`);
           if (attempt === 10) this.#log.warn({ error: messageOf(error) }, `${what} fails, trying again`);
         },
       });
@@ -231,16 +230,14 @@ export class Transaction implements ProducerSession {
     }
   }
 
-  async #coordinator(keyType: number, key: string): Promise<number> {
-    const cached = this.#coordinators.get(`${keyType}/${key}`);
+  async #coordinator(of: "group" | "transaction", key: string): Promise<number> {
+    const cached = this.#coordinators.get(`${of}/${key}`);
     if (cached !== undefined) return cached;
     await this.#brokers.topics([]); // learns where the brokers are
-    const found = await this.#brokers.request(findCoordinator, { keyType, coordinatorKeys: [key] }, "any");
-    const [coordinator] = found.coordinators;
-    if (coordinator === undefined) throw new SpillwayError("PROTOCOL", "No coordinator in the answer");
-    this.#check("Finding a coordinator", coordinator.errorCode);
-    this.#coordinators.set(`${keyType}/${key}`, coordinator.nodeId);
-    return coordinator.nodeId;
+    const { nodeId, errorCode } = await askForCoordinator(this.#brokers, of, key);
+    this.#check("Finding a coordinator", errorCode);
+    this.#coordinators.set(`${of}/${key}`, nodeId);
+    return nodeId;
   }
 
   #check(what: string, code: number, context: SpillwayError["context"] = {}): void {

@@ -38,7 +38,6 @@ export class TransactionalWriter implements AsyncDisposable {
   readonly #log: Logger;
   /** There is something in the transaction that would hold readers up until it is ended. */
   #isOpen = false;
-  #isCommitting = false;
   /** Nothing of ours is open any more, and the id is somebody else's. */
   #isFenced = false;
 
@@ -78,7 +77,7 @@ export class TransactionalWriter implements AsyncDisposable {
 
   /** As `Writer.write`; what is acknowledged isn't committed yet. */
   write(topic: string, partition: number, batch: SealedBatch): Promise<Written> {
-    if (!this.#isCommitting) this.#isOpen = true;
+    this.#isOpen = true;
     const written = this.#writer.write(topic, partition, batch);
     written.catch(this.#noteFencing);
     return written;
@@ -90,7 +89,6 @@ export class TransactionalWriter implements AsyncDisposable {
    *   and others of `Writer.write`: then the transaction may have been committed or not
    */
   async commit(positions: readonly Position[], generation: Generation): Promise<void> {
-    this.#isCommitting = true;
     this.#isOpen = true;
     try {
       await this.#writer.endRound();
@@ -100,7 +98,6 @@ export class TransactionalWriter implements AsyncDisposable {
       this.#noteFencing(error);
       throw error;
     }
-    this.#isCommitting = false;
     this.#isOpen = this.#writer.inFlightBytes > 0;
     this.#writer.nextRound();
   }

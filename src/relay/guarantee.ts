@@ -14,8 +14,6 @@ export interface Guarantee {
   shares(assignment: readonly TopicPartition[]): readonly (readonly TopicPartition[])[];
   /** @throws SpillwayError those of opening a writer and of `Generation.positions` */
   open(share: readonly TopicPartition[], parts: DeliveryParts): Promise<Delivery>;
-  /** After this error the share may be opened again: it goes on where it is committed. */
-  canBeginAnew(error: unknown): boolean;
 }
 
 interface Context {
@@ -33,15 +31,12 @@ function atLeastOnce(options: RelayOptions, { signal, log }: Context): Guarantee
     shares: together,
     open: async (share, parts) => {
       const opening = AbortSignal.any([signal, parts.generation.signal]);
-      const writer = await Writer.open({ ...options, signal: opening, log });
-      try {
-        return new AtLeastOnce({ ...parts, positions: await parts.generation.positions(share), writer });
-      } catch (error) {
-        await writer[Symbol.asyncDispose]();
-        throw error;
-      }
+      await using stack = new AsyncDisposableStack();
+      const writer = stack.use(await Writer.open({ ...options, signal: opening, log }));
+      const positions = await parts.generation.positions(share);
+      stack.move(); // the delivery closes it from now on
+      return new AtLeastOnce({ ...parts, positions, writer });
     },
-    canBeginAnew: mayPass,
   };
 }
 
@@ -72,25 +67,24 @@ function exactlyOnce(options: RelayOptions, { signal, log }: Context): Guarantee
       const [{ topic, partition }] = share as readonly [TopicPartition];
       const name = transactionPer === "member" ? `${instanceId}` : `${topic}-${partition}`;
       const transactionalId = `spillway-relay:${group.group}:${name}`;
-      const writer = await TransactionalWriter.open({
-        ...{ kafka, log, signal: AbortSignal.any([signal, parts.generation.signal]) },
-        transaction: { transactionalId, transactionTimeoutMs, stepDeadlineMs: transactionTimeoutMs },
-        writer: { ...options.writer, deliveryTimeoutMs },
-      });
-      try {
-        // Not before the id is taken over: only then is it settled what the last owner has committed.
-        const positions = await parts.generation.positions(share);
-        return new ExactlyOnce({ ...parts, positions, writer });
-      } catch (error) {
-        await writer[Symbol.asyncDispose]();
-        throw error;
-      }
+      await using stack = new AsyncDisposableStack();
+      const writer = stack.use(
+        await TransactionalWriter.open({
+          ...{ kafka, log, signal: AbortSignal.any([signal, parts.generation.signal]) },
+          transaction: { transactionalId, transactionTimeoutMs, stepDeadlineMs: transactionTimeoutMs },
+          writer: { ...options.writer, deliveryTimeoutMs },
+        }),
+      );
+      // Not before the id is taken over: only then is it settled what the last owner has committed.
+      const positions = await parts.generation.positions(share);
+      stack.move(); // the delivery closes it from now on
+      return new ExactlyOnce({ ...parts, positions, writer });
     },
-    canBeginAnew: mayPass,
   };
 }
 
-function mayPass(error: unknown): boolean {
+/** After this error a share may be opened again: it goes on where it is committed. */
+export function canBeginAnew(error: unknown): boolean {
   return isRetryable(error) || (error instanceof SpillwayError && BEGUN_ANEW.has(error.code));
 }
 

@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { SpillwayError } from "../errors.ts";
-import { Brokers } from "../kafka/cluster.ts";
+import { Brokers, partitionsOf, type TopicMetadata } from "../kafka/cluster.ts";
 import { type ControlOptions, readControl, writeControl } from "../kafka/control-topic.ts";
 import { committedOffsets } from "../kafka/group-offsets.ts";
 import { EARLIEST, LATEST, offsetsAt, topicMissing } from "../kafka/offsets.ts";
 import type { FetchedPartition } from "../kafka/source.ts";
-import type { TopicPartition } from "../kafka/topic-partition.ts";
 import { pause, retry } from "../runtime/backoff.ts";
 import type { RelayOptions } from "./options.ts";
 
@@ -57,13 +56,16 @@ export class Job {
    */
   static async open(until: Until, options: RelayOptions, control: ControlOptions): Promise<Job> {
     const key = `relay-job:${options.group.group}:${options.source}`;
+    await using brokers = new Brokers(control.kafka, control.log);
+    await brokers.connect(control.signal, control.log);
+    const [source] = await brokers.topics([options.source]);
+    if (source === undefined) throw topicMissing(options.source);
     const begun = unfinished(await readControl(key, control));
     if (begun !== undefined) {
-      const { topicId } = await describe(options, control);
-      if (begun.topicId !== topicId) throw recreated(options);
+      if (begun.topicId !== source.topicId) throw recreated(options);
       return new Job(key, begun, options, control);
     }
-    await writeControl(key, JSON.stringify(await freeze(until, options, control)), control);
+    await writeControl(key, JSON.stringify(await freeze(until, source, { brokers, signal: control.signal })), control);
     // Another instance may have begun it at the same moment: the first one counts, for both.
     const first = unfinished(await readControl(key, control));
     if (first === undefined) throw new SpillwayError("PROTOCOL", "What was written to the control topic isn't there");
@@ -118,17 +120,17 @@ function unfinished(values: readonly string[]): Frozen | undefined {
   return states.find(({ id }) => !finished.has(id));
 }
 
-async function freeze(until: Until, options: RelayOptions, control: ControlOptions): Promise<Frozen> {
-  const { kafka, log, signal } = control;
-  const { topicId, partitions } = await describe(options, control);
-  await using brokers = new Brokers(kafka, log);
+async function freeze(
+  until: Until,
+  source: TopicMetadata,
+  { brokers, signal }: { readonly brokers: Brokers; readonly signal: AbortSignal },
+): Promise<Frozen> {
+  const partitions = partitionsOf(source);
   const limits = { signal, backoff: BACKOFF, deadlineMs: DEADLINE_MS };
-  const at = async (timestamp: bigint) =>
-    new Map(
-      (await retry(() => offsetsAt(brokers, partitions, timestamp, "read_committed"), limits)).map(
-        ({ partition, offset }) => [partition, offset] as const,
-      ),
-    );
+  const at = async (timestamp: bigint) => {
+    const found = await retry(() => offsetsAt(brokers, partitions, timestamp, "read_committed"), limits);
+    return new Map(found.map(({ partition, offset }) => [partition, offset]));
+  };
   const [starts, latest] = [await at(EARLIEST), await at(LATEST)];
   const wanted = until.kind === "time" ? await at(BigInt(until.at)) : until.kind === "offsets" ? until.ends : latest;
   const ends: Record<string, string> = {};
@@ -139,17 +141,7 @@ async function freeze(until: Until, options: RelayOptions, control: ControlOptio
     const end = asked < 0n || asked > last ? last : asked;
     if (end > start) ends[partition] = String(end);
   }
-  return { id: randomUUID(), topicId, ends, startedAt: new Date().toISOString() };
-}
-
-async function describe({ source }: RelayOptions, { kafka, log, signal }: ControlOptions) {
-  await using brokers = new Brokers(kafka, log);
-  await brokers.connect(signal, log);
-  const [found] = await brokers.topics([source]);
-  if (found === undefined) throw topicMissing(source);
-  const { topicId } = found;
-  const partitions = found.partitions.map(({ partition }): TopicPartition => ({ topic: source, topicId, partition }));
-  return { topicId, partitions };
+  return { id: randomUUID(), topicId: source.topicId, ends, startedAt: new Date().toISOString() };
 }
 
 function recreated({ source, group }: RelayOptions): SpillwayError {

@@ -15,7 +15,7 @@ import type { TopicPartition } from "../kafka/topic-partition.ts";
 import { type OnPoison, stopAtPoison } from "../record-batch/batch.ts";
 import { backoffMs, pause, untilAborted } from "../runtime/backoff.ts";
 import type { RelayInput } from "./delivery.ts";
-import { type Guarantee, openGuarantee } from "./guarantee.ts";
+import { canBeginAnew, type Guarantee, openGuarantee } from "./guarantee.ts";
 import { Job } from "./job.ts";
 import { dividedBy, type RelayOptions } from "./options.ts";
 import { type JobReport, reportOf } from "./report.ts";
@@ -76,7 +76,7 @@ interface Parts {
 
 /** Relays a share until the generation is over, beginning anew after failures that leave nothing behind. Never rejects. */
 async function relayShare(share: readonly TopicPartition[], generation: Generation, parts: Parts): Promise<void> {
-  const { guarantee, failed, log } = parts;
+  const { failed, log } = parts;
   const stop = AbortSignal.any([generation.signal, failed.signal]);
   for (let failures = 1; !stop.aborted; failures++) {
     const startedAt = performance.now();
@@ -88,7 +88,7 @@ async function relayShare(share: readonly TopicPartition[], generation: Generati
       if (stop.aborted && error === stop.reason) return;
       const { topic, partition } = share[0] ?? {};
       const why = { topic, partition, error: messageOf(error) };
-      if (!guarantee.canBeginAnew(error)) failed.abort(error);
+      if (!canBeginAnew(error)) failed.abort(error);
       else if (stop.aborted) log.warn(why, "ended early: what it had not committed will be relayed again");
       else {
         log.warn(why, "delivery failed: going on where it was last committed");

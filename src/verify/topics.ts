@@ -30,10 +30,6 @@ export async function describeTopics(
   });
 }
 
-export function partitionsOf({ topic, topicId, partitions }: TopicMetadata): TopicPartition[] {
-  return partitions.map(({ partition }) => ({ topic, topicId, partition }));
-}
-
 /** Where the logs begin now. */
 export async function beginsOf(
   brokers: Brokers,

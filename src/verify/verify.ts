@@ -12,7 +12,7 @@
  */
 import type { Logger } from "pino";
 import { SpillwayError } from "../errors.ts";
-import { Brokers } from "../kafka/cluster.ts";
+import { Brokers, partitionsOf } from "../kafka/cluster.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
 import type { FetchOptions } from "../kafka/source.ts";
 import { partitionKey } from "../kafka/topic-partition.ts";
@@ -26,7 +26,7 @@ import { Findings, type GapCounts, newGapCounts, type VerifyMethod, type VerifyR
 import { newSourcePartition, SourceLedger, type SourcePartition } from "./source-ledger.ts";
 import { placeOf, TargetLedger } from "./target-ledger.ts";
 import { newTargetPartition, type TargetPartition, targetRecords } from "./target-records.ts";
-import { beginsOf, describeTopics, endsOf, partitionsOf, type Range, readRange, settledEndsOf } from "./topics.ts";
+import { beginsOf, describeTopics, endsOf, type Range, readRange, settledEndsOf } from "./topics.ts";
 
 export interface VerifyOptions {
   readonly kafka: KafkaOptions;

@@ -10,7 +10,7 @@ import type { Position } from "../../src/kafka/topic-partition.ts";
 import { assertCommitsSound, type CommitSample, CommitWatch } from "../helpers/commit-watch.ts";
 import { assertWrittenOnce, Flow } from "../helpers/flow.ts";
 import { groupOf, kafkaOf, makeTopic, testLog, until } from "../helpers/kafka.ts";
-import { SpillwayProcess } from "../helpers/process.ts";
+import { QUICK_SESSION, SpillwayProcess } from "../helpers/process.ts";
 import { firstAppearances, numberedValue, readLogs } from "../helpers/record-lines.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
 
@@ -35,7 +35,7 @@ test("a relay that is frozen for longer than its session moves no offset when it
     "--partitions",
     "12",
   ];
-  const quick = ["--group", group, "--session-timeout-ms", "6000", "--heartbeat-ms", "500"];
+  const quick = ["--group", group, ...QUICK_SESSION];
   // Much is read and written, and not yet committed, when it is frozen; and it commits soon after it wakes.
   const start = () => new SpillwayProcess([...args, ...quick, "--commit-interval-ms", "1500"]);
 

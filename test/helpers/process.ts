@@ -7,6 +7,9 @@ import { resolve } from "node:path";
 const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
 const KEPT_CHARACTERS = 20_000;
 
+/** For relays and sinks that are to notice soon that another has gone, as `groupOf` makes it in this process. */
+export const QUICK_SESSION = ["--session-timeout-ms", "6000", "--heartbeat-ms", "500"] as const;
+
 /** The `spillway` command as a process of its own, with nothing from this process's environment but what it must have. */
 export class SpillwayProcess implements AsyncDisposable {
   readonly #child: ChildProcess;

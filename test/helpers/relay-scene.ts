@@ -4,7 +4,7 @@ import { CommitWatch } from "./commit-watch.ts";
 import { Flow } from "./flow.ts";
 import { HoldUpWatch } from "./hold-up-watch.ts";
 import { makeTopic, until } from "./kafka.ts";
-import { SpillwayProcess } from "./process.ts";
+import { QUICK_SESSION, SpillwayProcess } from "./process.ts";
 import { uniqueName } from "./services.ts";
 
 const RECORDS_PER_SECOND = 400;
@@ -67,8 +67,7 @@ export class RelayScene implements AsyncDisposable {
     const { relayBrokers, relayArgs, targetPartitions } = this.#options;
     const names = ["--source", this.source, "--target", this.target, "--group", this.group];
     const shape = ["--brokers", relayBrokers.join(), "--partitions", String(targetPartitions)];
-    const group = ["--session-timeout-ms", "6000", "--heartbeat-ms", "500"];
-    return this.#stack.use(new SpillwayProcess(["relay", ...names, ...shape, ...group, ...relayArgs, ...args]));
+    return this.#stack.use(new SpillwayProcess(["relay", ...names, ...shape, ...QUICK_SESSION, ...relayArgs, ...args]));
   }
 
   /** Waits until so many more records are committed. */

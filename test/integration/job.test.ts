@@ -20,7 +20,7 @@ import {
   testLog,
   until,
 } from "../helpers/kafka.ts";
-import { SpillwayProcess } from "../helpers/process.ts";
+import { QUICK_SESSION, SpillwayProcess } from "../helpers/process.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
 
 const { brokers } = await testServices();
@@ -106,7 +106,7 @@ test("killed and started again, it ends where it was to end, with exit code 0 an
   const wide = `${hot}-wide`;
   const file = join(tmpdir(), `${hot}.json`);
   await produce(hot, 0, 60_000);
-  const session = ["--session-timeout-ms", "6000", "--heartbeat-ms", "500", "--transaction-ms", "20"];
+  const session = [...QUICK_SESSION, "--transaction-ms", "20"];
   const args = [
     "relay",
     "--brokers",

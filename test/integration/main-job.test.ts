@@ -9,13 +9,12 @@ import { RecordProducer } from "../../src/kafka/record-producer.ts";
 import { runBackfill } from "../../src/producer/backfill.ts";
 import { BACKFILL_PROFILES, BackfillPlan, backfillKey } from "../../src/producer/backfill-plan.ts";
 import { committedSum, kafkaOf, makeTopic, testLog, until } from "../helpers/kafka.ts";
-import { SpillwayProcess } from "../helpers/process.ts";
+import { QUICK_SESSION, SpillwayProcess } from "../helpers/process.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
 
 const { brokers, mongoUrl, java } = await testServices();
 const kafka = kafkaOf(brokers);
 const DATABASE = uniqueName("main-job");
-const QUICK_SESSION = ["--session-timeout-ms", "6000", "--heartbeat-ms", "500"];
 const never = new AbortController().signal;
 
 interface Names {

@@ -19,6 +19,7 @@ import {
   struct,
   uuid,
 } from "./codec.ts";
+import { committedOrNot, offsetsToCommit } from "./offset-fields.ts";
 
 export const metadata = api(
   "Metadata",
@@ -264,23 +265,11 @@ export const offsetCommit = api(
     generationIdOrMemberEpoch: int32,
     memberId: string,
     groupInstanceId: nullableString,
-    topics: array(
-      struct({
-        name: string,
-        partitions: array(
-          struct({
-            partitionIndex: int32,
-            committedOffset: int64,
-            committedLeaderEpoch: int32,
-            committedMetadata: nullableString,
-          }),
-        ),
-      }),
-    ),
+    topics: offsetsToCommit,
   }),
   struct({
     throttleTimeMs: int32,
-    topics: array(struct({ name: string, partitions: array(struct({ partitionIndex: int32, errorCode: int16 })) })),
+    topics: committedOrNot,
   }),
 );
 

@@ -4,6 +4,7 @@
  */
 import { api } from "./api.ts";
 import { array, bool, int16, int32, int64, nullableString, string, struct } from "./codec.ts";
+import { committedOrNot, offsetsToCommit } from "./offset-fields.ts";
 
 export const apiVersions = api(
   "ApiVersions",
@@ -62,24 +63,12 @@ const txnOffsetCommitRequest = struct({
   generationId: int32,
   memberId: string,
   groupInstanceId: nullableString,
-  topics: array(
-    struct({
-      name: string,
-      partitions: array(
-        struct({
-          partitionIndex: int32,
-          committedOffset: int64,
-          committedLeaderEpoch: int32,
-          committedMetadata: nullableString,
-        }),
-      ),
-    }),
-  ),
+  topics: offsetsToCommit,
 });
 
 const txnOffsetCommitResponse = struct({
   throttleTimeMs: int32,
-  topics: array(struct({ name: string, partitions: array(struct({ partitionIndex: int32, errorCode: int16 })) })),
+  topics: committedOrNot,
 });
 
 export const txnOffsetCommit1 = api("TxnOffsetCommit", 28, 3, txnOffsetCommitRequest, txnOffsetCommitResponse);
