@@ -5,9 +5,13 @@ export { GROUP_DEFAULTS, GroupMember, type GroupOptions } from "./kafka/group-me
 export { KAFKA_DEFAULTS, type KafkaOptions, type SaslOptions } from "./kafka/options.ts";
 export { RecordProducer, type RecordProducerOptions } from "./kafka/record-producer.ts";
 export { FETCH_DEFAULTS, type FetchOptions, openSource } from "./kafka/source.ts";
+export { groupLag, type LagOptions, type PartitionLag } from "./lag/group-lag.ts";
 export { RELAY_DEFAULTS, type RelayOptions } from "./relay/options.ts";
+export { type Limits, Pace } from "./relay/pace.ts";
+export { type PartitionProgress, Progress } from "./relay/progress.ts";
 export { type RelayContext, runRelay } from "./relay/relay.ts";
 export type { JobReport } from "./relay/report.ts";
+export { changeSettings, type RelayName, readSettings, type Settings } from "./relay/settings.ts";
 export { newRelayStats, type RelayStats } from "./relay/stats.ts";
 export { SINK_DEFAULTS, type SinkOptions, type SinkRoute } from "./sink/options.ts";
 export { runSink, type SinkParts } from "./sink/sink.ts";

@@ -11,6 +11,7 @@ import { produceCommand } from "./produce.ts";
 import { relayCommand } from "./relay.ts";
 import { servicesCommand } from "./services.ts";
 import { sinkCommand } from "./sink.ts";
+import { steeringCommands } from "./steer.ts";
 import { verifyCommand } from "./verify.ts";
 
 /** Nothing should keep the process once its command is done; if something does, it ends all the same. */
@@ -43,9 +44,13 @@ function createProgram(context: CliContext): Command {
       "after",
       "\nEach command has its own --help. Options: flags over environment over --config FILE over defaults.",
     );
-  const commands = [relayCommand(context), sinkCommand(context), produceCommand(context), demoCommand(context)];
-  for (const command of [...commands, verifyCommand(context), servicesCommand(context), configCommand()])
+  for (const command of [
+    ...[relayCommand(context), ...steeringCommands(context), verifyCommand(context)],
+    ...[sinkCommand(context), produceCommand(context)],
+    ...[demoCommand(context), servicesCommand(context), configCommand()],
+  ]) {
     program.addCommand(command);
+  }
   for (const command of withAllBelow(program)) {
     command.exitOverride().allowExcessArguments(false).configureOutput({ writeErr: writeError });
   }

@@ -1,14 +1,22 @@
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
+import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import { required } from "../config/required.ts";
+import type { SocketAddress } from "../config/steering-kinds.ts";
 import type { RelayOptions } from "../relay/options.ts";
+import { Pace } from "../relay/pace.ts";
+import { Progress } from "../relay/progress.ts";
+import type { JobReport } from "../relay/report.ts";
+import type { Settings } from "../relay/settings.ts";
+import { newRelayStats } from "../relay/stats.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
 import { untilStopped } from "./stop-signals.ts";
 
+const YIELD_LAG = { kind: "seconds", seconds: 10 } as const;
 /** What disconnecting and leaving the group may take, on top of the drain. */
 const LEAVING_MS = 10_000;
 
@@ -20,9 +28,8 @@ export function relayCommand(context: CliContext): Command {
       boundHeap("relay");
       const { config, log } = await prepare(context, command, "relay");
       const options = relayOptions(config);
-      const { runRelay } = await import("../relay/relay.ts");
       const report = await untilStopped({ log, deadlineMs: options.drainDeadlineMs + LEAVING_MS }, (signal) =>
-        runRelay(options, { signal, log }),
+        runWatched(options, config.values["relay.listen"], { signal, log }),
       );
       if (report === undefined) return;
       log.info(report, "the job is done");
@@ -32,8 +39,36 @@ export function relayCommand(context: CliContext): Command {
   return command;
 }
 
+/** Runs it with whoever wants to see how it does: a terminal or the log where it is a job, HTTP where that is asked for. */
+async function runWatched(
+  options: RelayOptions,
+  listen: SocketAddress | undefined,
+  { signal, log }: { readonly signal: AbortSignal; readonly log: Logger },
+): Promise<JobReport | undefined> {
+  const { runRelay } = await import("../relay/relay.ts");
+  const [pace, progress, stats] = [new Pace(), new Progress(), newRelayStats()];
+  await using stack = new AsyncDisposableStack();
+  if (listen !== undefined) {
+    const { openControlServer } = await import("../server/control-server.ts");
+    const { relayStatus } = await import("../relay/status.ts");
+    const { changeSettings } = await import("../relay/settings.ts");
+    const { kafka, source, group } = options;
+    const controlled = {
+      status: () => relayStatus({ options, pace, progress, stats }),
+      change: (change: Settings) => changeSettings({ group: group.group, source }, change, { kafka, log, signal }),
+    };
+    stack.use(await openControlServer(listen, controlled, log));
+  }
+  if (options.until !== undefined) {
+    const { showProgress } = await import("./relay-progress.ts");
+    stack.use(showProgress(progress, { output: process.stdout, log }));
+  }
+  return await runRelay(options, { signal, log, stats, pace, progress });
+}
+
 function relayOptions({ values }: Config): RelayOptions {
   const source = required(values, "relay.source");
+  const yieldGroup = values["relay.yieldTo"];
   return {
     kafka: kafkaOptions(values),
     source,
@@ -41,6 +76,13 @@ function relayOptions({ values }: Config): RelayOptions {
     partitions: values["relay.partitions"],
     ...(values["relay.until"] === undefined ? {} : { until: values["relay.until"] }),
     ...(values["relay.rules"] === undefined ? {} : { rules: values["relay.rules"] }),
+    limits: {
+      recordsPerSecond: values["relay.recordsPerSecond"],
+      bytesPerSecond: values["relay.bytesPerSecond"],
+    },
+    ...(yieldGroup === undefined
+      ? {}
+      : { yieldTo: { group: yieldGroup, bound: values["relay.yieldLag"] ?? YIELD_LAG } }),
     // Kafka's own way to say "the brokers' default".
     replicationFactor: values["relay.replicationFactor"] ?? -1,
     group: groupOptions(values, values["relay.group"] ?? `spillway-relay-${source}`),

@@ -6,6 +6,7 @@ import { KAFKA_OPTIONS } from "./options/kafka.ts";
 import { PRODUCE_OPTIONS } from "./options/produce.ts";
 import { RELAY_OPTIONS } from "./options/relay.ts";
 import { SINK_OPTIONS } from "./options/sink.ts";
+import { STEERING_OPTIONS } from "./options/steering.ts";
 import { VERIFY_OPTIONS } from "./options/verify.ts";
 
 /** Every option there is, declared once. Flags, variables, YAML keys, help texts and checks all follow from it. */
@@ -14,6 +15,7 @@ export const OPTIONS = {
   ...KAFKA_OPTIONS,
   ...CONSUMER_OPTIONS,
   ...RELAY_OPTIONS,
+  ...STEERING_OPTIONS,
   ...SINK_OPTIONS,
   ...PRODUCE_OPTIONS,
   ...VERIFY_OPTIONS,

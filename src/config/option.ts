@@ -1,7 +1,18 @@
 import type { Kind } from "./kinds.ts";
 
 /** The commands that take options of their own. `services` and `config` take none but the general ones. */
-export const CONFIGURED_COMMANDS = ["relay", "sink", "prices", "backfill", "verify", "demo"] as const;
+export const CONFIGURED_COMMANDS = [
+  "relay",
+  "throttle",
+  "pause",
+  "resume",
+  "status",
+  "sink",
+  "prices",
+  "backfill",
+  "verify",
+  "demo",
+] as const;
 export type ConfiguredCommand = (typeof CONFIGURED_COMMANDS)[number];
 
 /** One row of the table: all there is to know about an option. Its key is where it stands in a YAML file. */
@@ -38,6 +49,10 @@ export function option<T>(row: Option<T>): Option<T> {
 /** Whoever connects to Kafka by what the user configured. */
 export const KAFKA_CLIENTS = [
   "relay",
+  "throttle",
+  "pause",
+  "resume",
+  "status",
   "sink",
   "prices",
   "backfill",

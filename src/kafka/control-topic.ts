@@ -1,18 +1,24 @@
 import type { Logger } from "pino";
+import { messageOf } from "../errors.ts";
 import { readRecords } from "../record-batch/records.ts";
-import { retry } from "../runtime/backoff.ts";
+import { backoffMs, pause, retry } from "../runtime/backoff.ts";
 import { ensureTopic } from "./admin.ts";
 import { Brokers } from "./cluster.ts";
-import { EARLIEST, LATEST, offsetsAt } from "./offsets.ts";
+import { EARLIEST, LATEST, offsetsAt, topicMissing } from "./offsets.ts";
 import type { KafkaOptions } from "./options.ts";
 import { RecordProducer } from "./record-producer.ts";
-import { openSource } from "./source.ts";
+import { type FetchedPartition, openSource } from "./source.ts";
+import type { Position } from "./topic-partition.ts";
 
 /** One small compacted topic holds what offsets can't say: all of Spillway's own state. */
 export const CONTROL_TOPIC = "spillway-control";
 
 const BACKOFF = { baseMs: 50, maxMs: 1_000 };
 const DEADLINE_MS = 30_000;
+/** Between two attempts to follow. */
+const AGAIN = { baseMs: 1_000, maxMs: 30_000 };
+/** What is written comes at once all the same: so long the broker waits for it. */
+const PATIENT = { maxWaitMs: 5_000 };
 
 export interface ControlOptions {
   readonly kafka: KafkaOptions;
@@ -25,25 +31,87 @@ export interface ControlOptions {
  * the earlier ones too. Makes the topic if it isn't there.
  * @throws SpillwayError BROKER_UNREACHABLE, TOPIC_MISMATCH, NOT_AUTHORIZED; the signal's reason
  */
-export async function readControl(key: string, { kafka, log, signal }: ControlOptions): Promise<readonly string[]> {
+export async function readControl(key: string, options: ControlOptions): Promise<readonly string[]> {
+  const { signal } = options;
+  const { start, end } = await wholeTopic(options);
+  const values: string[] = [];
+  if (start.offset >= end.offset) return values;
+  for await (const fetched of openSource({ ...options, positions: [start] })) {
+    for (const { offset, value } of valuesOf(fetched, key)) if (offset < end.offset) values.push(value);
+    if (fetched.nextOffset >= end.offset) return values;
+  }
+  signal.throwIfAborted();
+  return values;
+}
+
+/**
+ * Calls `take` with every value that is written under a key from now on, until the signal is aborted, and with the
+ * latest one there is when it begins. Resolves once that is taken. What ends the following later is logged, and it
+ * begins again.
+ * @throws SpillwayError as `readControl`
+ */
+export async function followControl(
+  key: string,
+  take: (value: string) => void,
+  options: ControlOptions,
+): Promise<AsyncDisposable> {
+  const stop = new AbortController();
+  const following = { ...options, signal: AbortSignal.any([options.signal, stop.signal]) };
+  const { end } = await wholeTopic(following);
+  const latest = (await readControl(key, following)).at(-1);
+  if (latest !== undefined) take(latest);
+  const running = follow(key, take, end, following);
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+async function follow(key: string, take: (value: string) => void, from: Position, options: ControlOptions) {
+  const { signal, log } = options;
+  for (let position = from, failures = 1; !signal.aborted; failures++) {
+    try {
+      for await (const fetched of openSource({ ...options, positions: [position], fetch: PATIENT })) {
+        for (const { value } of valuesOf(fetched, key)) take(value);
+        position = { ...position, offset: fetched.nextOffset };
+        failures = 0;
+      }
+    } catch (error) {
+      if (!signal.aborted) log.warn({ topic: CONTROL_TOPIC, error: messageOf(error) }, "can't follow what it says");
+      await pause(backoffMs(failures, AGAIN), signal).catch(() => {});
+      // It may have been made anew.
+      position = await wholeTopic(options).then(
+        ({ start }) => (start.topicId === position.topicId ? position : start),
+        () => position,
+      );
+    }
+  }
+}
+
+async function wholeTopic({ kafka, log, signal }: ControlOptions) {
   await using brokers = new Brokers(kafka, log);
   await brokers.connect(signal, log);
   const config = { "cleanup.policy": "compact" };
   const { topicId } = await ensureTopic(brokers, { topic: CONTROL_TOPIC, partitions: 1, config }, signal);
   const partition = { topic: CONTROL_TOPIC, topicId, partition: 0 };
   const limits = { signal, backoff: BACKOFF, deadlineMs: DEADLINE_MS };
-  const at = (timestamp: bigint) => retry(() => offsetsAt(brokers, [partition], timestamp, "read_committed"), limits);
-  const [[start], [end]] = [await at(EARLIEST), await at(LATEST)];
-  const values: string[] = [];
-  if (start === undefined || end === undefined || start.offset >= end.offset) return values;
-  for await (const fetched of openSource({ kafka, log, signal, positions: [start] })) {
-    for (const record of readRecords(fetched)) {
-      if (record.offset < end.offset && record.key?.toString() === key) values.push(record.value?.toString() ?? "");
-    }
-    if (fetched.nextOffset >= end.offset) return values;
-  }
-  signal.throwIfAborted();
-  return values;
+  const at = async (timestamp: bigint): Promise<Position> => {
+    const [found] = await retry(() => offsetsAt(brokers, [partition], timestamp, "read_committed"), limits);
+    if (found === undefined) throw topicMissing(CONTROL_TOPIC);
+    return found;
+  };
+  return { start: await at(EARLIEST), end: await at(LATEST) };
+}
+
+function valuesOf(
+  fetched: FetchedPartition,
+  key: string,
+): readonly { readonly offset: bigint; readonly value: string }[] {
+  return [...readRecords(fetched)]
+    .filter((record) => record.key?.toString() === key)
+    .map(({ offset, value }) => ({ offset, value: value?.toString() ?? "" }));
 }
 
 /** Resolves when it is acknowledged. @throws SpillwayError as `RecordProducer.send` */

@@ -17,7 +17,7 @@ export interface CommittedOffset extends Place {
 
 export interface OffsetsAsked {
   readonly group: string;
-  readonly partitions: readonly Place[];
+  readonly partitions: readonly Place[] | "all";
   /** Refuse (error 88) while a transaction that commits here is open, instead of answering from before it. */
   readonly requireStable: boolean;
   /** Is given every error code of the answer, and throws for those that are errors. */
@@ -33,10 +33,7 @@ export async function fetchOffsets(
   coordinator: number,
   { group, partitions, requireStable, check }: OffsetsAsked,
 ): Promise<readonly CommittedOffset[]> {
-  const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, ofTopic]) => ({
-    name,
-    partitionIndexes: ofTopic.map(({ partition }) => partition),
-  }));
+  const topics = partitions === "all" ? null : byTopic(partitions);
   const request = { groups: [{ groupId: group, topics }], requireStable };
   const { groups } = await brokers.request(offsetFetch, request, coordinator);
   const committed: CommittedOffset[] = [];
@@ -62,13 +59,29 @@ export async function committedOffsets(
   group: string,
   { topic, partitions: count }: { readonly topic: string; readonly partitions: number },
 ): Promise<ReadonlyMap<number, bigint>> {
+  const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
+  const committed = await offsetsOfGroup(brokers, group, partitions);
+  return new Map(committed.map(({ partition, offset }) => [partition, offset]));
+}
+
+/** The same for partitions of any topics, or for all that the group has committed. @throws as `committedOffsets` */
+export async function offsetsOfGroup(
+  brokers: Brokers,
+  group: string,
+  partitions: readonly Place[] | "all",
+): Promise<readonly CommittedOffset[]> {
   await brokers.topics([]); // learns where the brokers are
   const check = (code: number) => assertRead(code, group);
   const { nodeId, errorCode } = await askForCoordinator(brokers, "group", group);
   check(errorCode);
-  const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
-  const committed = await fetchOffsets(brokers, nodeId, { group, partitions, requireStable: false, check });
-  return new Map(committed.map(({ partition, offset }) => [partition, offset]));
+  return await fetchOffsets(brokers, nodeId, { group, partitions, requireStable: false, check });
+}
+
+function byTopic(partitions: readonly Place[]) {
+  return [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, ofTopic]) => ({
+    name,
+    partitionIndexes: ofTopic.map(({ partition }) => partition),
+  }));
 }
 
 function assertRead(code: number, group: string): void {

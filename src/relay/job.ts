@@ -7,6 +7,7 @@ import { EARLIEST, LATEST, offsetsAt, topicMissing } from "../kafka/offsets.ts";
 import type { FetchedPartition } from "../kafka/source.ts";
 import { pause, retry } from "../runtime/backoff.ts";
 import type { RelayOptions } from "./options.ts";
+import type { RelayName } from "./settings.ts";
 
 const BACKOFF = { baseMs: 50, maxMs: 1_000 };
 const DEADLINE_MS = 30_000;
@@ -20,7 +21,8 @@ export type Until =
   /** By partition, of the first record that is not relayed. */
   | { readonly kind: "offsets"; readonly ends: ReadonlyMap<number, bigint> };
 
-interface Frozen {
+/** A job as the control topic has it. */
+export interface JobState {
   readonly id: string;
   readonly topicId: string;
   /** By partition. Those with nothing to relay are left out. */
@@ -39,15 +41,15 @@ export class Job {
   readonly #key: string;
   readonly #options: RelayOptions;
   readonly #control: ControlOptions;
-  readonly #frozen: Frozen;
+  readonly #state: JobState;
 
-  private constructor(key: string, frozen: Frozen, options: RelayOptions, control: ControlOptions) {
+  private constructor(key: string, state: JobState, options: RelayOptions, control: ControlOptions) {
     this.#key = key;
-    this.#frozen = frozen;
+    this.#state = state;
     this.#options = options;
     this.#control = control;
-    this.startedAt = frozen.startedAt;
-    this.ends = new Map(Object.entries(frozen.ends).map(([partition, end]) => [Number(partition), BigInt(end)]));
+    this.startedAt = state.startedAt;
+    this.ends = new Map(Object.entries(state.ends).map(([partition, end]) => [Number(partition), BigInt(end)]));
   }
 
   /**
@@ -55,7 +57,7 @@ export class Job {
    * @throws SpillwayError TOPIC_MISSING; TOPIC_RECREATED if the source isn't the one the unfinished job was begun on
    */
   static async open(until: Until, options: RelayOptions, control: ControlOptions): Promise<Job> {
-    const key = `relay-job:${options.group.group}:${options.source}`;
+    const key = keyOf({ group: options.group.group, source: options.source });
     await using brokers = new Brokers(control.kafka, control.log);
     await brokers.connect(control.signal, control.log);
     const [source] = await brokers.topics([options.source]);
@@ -107,15 +109,26 @@ export class Job {
   async finish(): Promise<void> {
     const states = await readControl(this.#key, this.#control);
     // Another instance has said so, and a new job may have begun since: it must not be hidden by compaction.
-    if (unfinished(states)?.id !== this.#frozen.id) return;
-    const value: Frozen = { ...this.#frozen, finishedAt: new Date().toISOString() };
+    if (unfinished(states)?.id !== this.#state.id) return;
+    const value: JobState = { ...this.#state, finishedAt: new Date().toISOString() };
     await writeControl(this.#key, JSON.stringify(value), this.#control);
   }
 }
 
+/** The unfinished job of a relay, else its last one; undefined if it never had one. @throws SpillwayError as `readControl` */
+export async function readJobState(relay: RelayName, control: ControlOptions): Promise<JobState | undefined> {
+  const values = await readControl(keyOf(relay), control);
+  const last = values.at(-1);
+  return unfinished(values) ?? (last === undefined ? undefined : (JSON.parse(last) as JobState));
+}
+
+function keyOf({ group, source }: RelayName): string {
+  return `relay-job:${group}:${source}`;
+}
+
 /** Of the states written one after the other, that of the first job that was never said to be finished. */
-function unfinished(values: readonly string[]): Frozen | undefined {
-  const states = values.map((value) => JSON.parse(value) as Frozen);
+function unfinished(values: readonly string[]): JobState | undefined {
+  const states = values.map((value) => JSON.parse(value) as JobState);
   const finished = new Set(states.filter(({ finishedAt }) => finishedAt !== undefined).map(({ id }) => id));
   return states.find(({ id }) => !finished.has(id));
 }
@@ -124,7 +137,7 @@ async function freeze(
   until: Until,
   source: TopicMetadata,
   { brokers, signal }: { readonly brokers: Brokers; readonly signal: AbortSignal },
-): Promise<Frozen> {
+): Promise<JobState> {
   const partitions = partitionsOf(source);
   const limits = { signal, backoff: BACKOFF, deadlineMs: DEADLINE_MS };
   const at = async (timestamp: bigint) => {

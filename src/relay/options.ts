@@ -6,7 +6,9 @@ import { FETCH_DEFAULTS, type FetchOptions } from "../kafka/source.ts";
 import { WRITER_DEFAULTS, type WriterOptions } from "../kafka/writer.ts";
 import type { Codec } from "../record-batch/layout.ts";
 import type { Until } from "./job.ts";
+import type { Limits } from "./pace.ts";
 import type { Rule } from "./routing.ts";
+import type { YieldTo } from "./yield-to.ts";
 
 export interface RelayOptions {
   readonly kafka: KafkaOptions;
@@ -22,6 +24,10 @@ export interface RelayOptions {
   readonly replicationFactor: number;
   /** The consumer group whose committed offsets say how far the relay has come. */
   readonly group: Omit<GroupOptions, "topics">;
+  /** How fast it may go, all instances together, until it is told otherwise (`settings.ts`). */
+  readonly limits?: Limits;
+  /** Whom it gives way to. */
+  readonly yieldTo?: YieldTo;
   /** Where the relay ends by itself; it goes on until it is stopped unless told. */
   readonly until?: Until;
   /** Adds a `spillway-origin` header to every record that has none. */

@@ -18,8 +18,12 @@ import type { RelayInput } from "./delivery.ts";
 import { canBeginAnew, type Guarantee, openGuarantee } from "./guarantee.ts";
 import { Job } from "./job.ts";
 import { dividedBy, type RelayOptions } from "./options.ts";
+import { Pace } from "./pace.ts";
+import { inPieces, onceFor } from "./pieces.ts";
+import { Progress } from "./progress.ts";
 import { type JobReport, reportOf } from "./report.ts";
 import { newRelayStats, type RelayStats } from "./stats.ts";
+import { steer } from "./steering.ts";
 import { prepareTopics } from "./topics.ts";
 import { Transcoder } from "./transcoder.ts";
 
@@ -31,6 +35,9 @@ export interface RelayContext {
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly stats?: RelayStats;
+  /** For whoever wants to see how fast it may go, and where it is. */
+  readonly pace?: Pace;
+  readonly progress?: Progress;
 }
 
 /**
@@ -39,17 +46,20 @@ export interface RelayContext {
  */
 export async function runRelay(
   options: RelayOptions,
-  { signal, log, stats = newRelayStats() }: RelayContext,
+  { signal, log, stats = newRelayStats(), pace = new Pace(), progress = new Progress() }: RelayContext,
 ): Promise<JobReport | undefined> {
-  await prepareTopics(options, signal, log);
+  const { sourcePartitions } = await prepareTopics(options, signal, log);
   const { kafka, group, source, until } = options;
   const job = until === undefined ? undefined : await Job.open(until, options, { kafka, log, signal });
   const guarantee = openGuarantee(options, { signal, log });
+  await using _steering = await steer(pace, options, { signal, log });
   await using member = new GroupMember({ ...group, kafka, topics: [source], signal, log });
   for await (const generation of member.generations()) {
     const failed = new AbortController();
     const shares = guarantee.shares(generation.assignment);
-    const parts = { options: dividedBy(shares.length, options), job, guarantee, stats, log, failed };
+    const parts = { options: dividedBy(shares.length, options), job, guarantee, pace, progress, stats, log, failed };
+    pace.share(Math.min(1, generation.assignment.length / sourcePartitions));
+    progress.own(generation.assignment.map(({ partition }) => partition));
     // When one fails, the others are stopped in good order before the failure is told.
     await Promise.all(shares.map((share) => relayShare(share, generation, parts)));
     failed.signal.throwIfAborted();
@@ -68,6 +78,8 @@ interface Parts {
   readonly options: RelayOptions;
   readonly job: Job | undefined;
   readonly guarantee: Guarantee;
+  readonly pace: Pace;
+  readonly progress: Progress;
   readonly stats: RelayStats;
   readonly log: Logger;
   /** Of all shares of the generation. */
@@ -105,11 +117,13 @@ async function relayUntil(
   stop: AbortSignal,
   share: readonly TopicPartition[],
   generation: Generation,
-  { options, job, guarantee, stats, log }: Parts,
+  { options, job, guarantee, pace, progress, stats, log }: Parts,
 ): Promise<void> {
   const transcoder = new Transcoder<RelayInput>(options);
   await using delivery = await guarantee.open(share, { options, generation, transcoder, stats, log });
   const left = new Map(delivery.positions.map((position) => [position.partition, position]));
+  const endOf = ({ partition }: TopicPartition) => job?.ends.get(partition);
+  for (const position of left.values()) progress.note({ ...position, end: endOf(position) ?? position.offset });
   for (const [partition, position] of left) if (job?.isReached(position) === true) left.delete(partition);
   if (left.size === 0) return;
   const positions = [...left.values()];
@@ -117,17 +131,20 @@ async function relayUntil(
   const onLost = ({ from, to }: LostOffsets) => {
     stats.offsetsLost += Number(to - from);
   };
-  for await (const whole of openSource({ ...options, positions, signal, log, onLost })) {
-    const fetched = job === undefined ? whole : job.clip(whole);
-    if (fetched === undefined) continue;
+  const source = openSource({ ...options, positions, signal, log, onLost });
+  for await (const fetched of inPieces(source, { job, pace, signal })) {
     const input = delivery.begin(fetched);
     const bury: OnPoison = (poison) => delivery.bury(poison, fetched.topicId, input);
-    const onPoison = options.poisonBatch === "stop" ? stopAtPoison : bury;
+    const onPoison = onceFor(fetched, options.poisonBatch === "stop" ? stopAtPoison : bury);
     const dropped = transcoder.dropped;
-    stats.recordsRead += transcoder.add(fetched, input, delivery.produce, onPoison);
+    const records = transcoder.add(fetched, input, delivery.produce, onPoison);
+    stats.recordsRead += records;
     stats.recordsDropped += transcoder.dropped - dropped;
     delivery.end(fetched, input);
-    if (job?.isReached({ ...fetched, offset: fetched.nextOffset }) === true) left.delete(fetched.partition);
+    const { partition, nextOffset: offset, highWatermark } = fetched;
+    pace.spend(records, fetched.bytes);
+    progress.note({ partition, offset, end: endOf(fetched) ?? highWatermark });
+    if (job?.isReached({ partition, offset }) === true) left.delete(partition);
     if (left.size === 0) break;
     await delivery.room(signal).catch(unlessAborted(signal));
     await nextTurn(); // a full queue would keep the event loop from sending what is ready

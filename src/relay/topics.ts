@@ -14,7 +14,11 @@ const BACKOFF = { baseMs: 100, maxMs: 2_000 };
  * Creates the targets or checks them, and the dead-letter topic where one is used; the source must be there.
  * @throws SpillwayError CONFIG_INVALID, TOPIC_MISSING, TOPIC_MISMATCH
  */
-export async function prepareTopics(options: RelayOptions, signal: AbortSignal, log: Logger): Promise<void> {
+export async function prepareTopics(
+  options: RelayOptions,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<{ readonly sourcePartitions: number }> {
   const { source, kafka, replicationFactor, rules = [] } = options;
   const targets = targetsOf(options);
   await using brokers = new Brokers(kafka, log);
@@ -31,7 +35,9 @@ export async function prepareTopics(options: RelayOptions, signal: AbortSignal, 
       "records of one key can go different ways by these rules: order holds in each way only",
     );
   }
-  log.info({ source, sourcePartitions: found.partitions.length, targets }, "relaying");
+  const sourcePartitions = found.partitions.length;
+  log.info({ source, sourcePartitions, targets }, "relaying");
+  return { sourcePartitions };
 }
 
 /** All topics that are written to, each once. @throws SpillwayError CONFIG_INVALID */

@@ -7,6 +7,8 @@ import { rules } from "../rules.ts";
 import { until } from "../until.ts";
 
 const COMMANDS = ["relay"] as const;
+/** Those that speak to a relay that runs, by way of its group. */
+const STEERING = ["throttle", "pause", "resume", "status"] as const;
 
 export const RELAY_OPTIONS = {
   "relay.source": option({
@@ -52,7 +54,7 @@ export const RELAY_OPTIONS = {
     kind: text("group"),
     flag: "--group",
     env: "SPILLWAY_RELAY_GROUP",
-    commands: COMMANDS,
+    commands: [...COMMANDS, ...STEERING],
     description: "the consumer group that says how far the hot topic is drained; spillway-relay-<source> if not given",
   }),
   "relay.until": option({
