@@ -13,6 +13,7 @@ import { GroupMember } from "../kafka/group-member.ts";
 import { type LostOffsets, openSource } from "../kafka/source.ts";
 import type { TopicPartition } from "../kafka/topic-partition.ts";
 import { type OnPoison, stopAtPoison } from "../record-batch/batch.ts";
+import type { BufferPool } from "../record-batch/buffer-pool.ts";
 import { backoffMs, pause, untilAborted } from "../runtime/backoff.ts";
 import type { RelayInput } from "./delivery.ts";
 import { canBeginAnew, type Guarantee, openGuarantee } from "./guarantee.ts";
@@ -25,7 +26,7 @@ import { type JobReport, reportOf } from "./report.ts";
 import { newRelayStats, type RelayStats } from "./stats.ts";
 import { steer } from "./steering.ts";
 import { prepareTopics } from "./topics.ts";
-import { Transcoder } from "./transcoder.ts";
+import { batchPool, Transcoder } from "./transcoder.ts";
 
 /** A failure after so long has nothing to do with the one before. */
 const FORGOTTEN_MS = 60_000;
@@ -57,7 +58,11 @@ export async function runRelay(
   for await (const generation of member.generations()) {
     const failed = new AbortController();
     const shares = guarantee.shares(generation.assignment);
-    const parts = { options: dividedBy(shares.length, options), job, guarantee, pace, progress, stats, log, failed };
+    const divided = dividedBy(shares.length, options);
+    const parts = {
+      ...{ options: divided, pool: batchPool(divided), job, guarantee },
+      ...{ pace, progress, stats, log, failed },
+    };
     pace.share(Math.min(1, generation.assignment.length / sourcePartitions));
     progress.own(generation.assignment.map(({ partition }) => partition));
     // When one fails, the others are stopped in good order before the failure is told.
@@ -77,6 +82,7 @@ export async function runRelay(
 interface Parts {
   readonly options: RelayOptions;
   readonly job: Job | undefined;
+  readonly pool: BufferPool;
   readonly guarantee: Guarantee;
   readonly pace: Pace;
   readonly progress: Progress;
@@ -117,9 +123,9 @@ async function relayUntil(
   stop: AbortSignal,
   share: readonly TopicPartition[],
   generation: Generation,
-  { options, job, guarantee, pace, progress, stats, log }: Parts,
+  { options, pool, job, guarantee, pace, progress, stats, log }: Parts,
 ): Promise<void> {
-  const transcoder = new Transcoder<RelayInput>(options);
+  const transcoder = new Transcoder<RelayInput>(options, pool);
   await using delivery = await guarantee.open(share, { options, generation, transcoder, stats, log });
   const left = new Map(delivery.positions.map((position) => [position.partition, position]));
   const endOf = ({ partition }: TopicPartition) => job?.ends.get(partition);

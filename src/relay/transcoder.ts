@@ -18,6 +18,11 @@ import type { Rule, TargetTopic } from "./routing.ts";
 /** Of buffers that are kept to be used again, at most. */
 const POOLED_BYTES = 16 * 1024 * 1024;
 
+/** For batches of this size; one may outgrow `batchBytes` by its last record. */
+export function batchPool({ batchBytes }: Pick<TranscoderOptions, "batchBytes">): BufferPool {
+  return new BufferPool(batchBytes + (batchBytes >> 3), Math.ceil(POOLED_BYTES / batchBytes));
+}
+
 export interface TranscoderOptions {
   /** Where records go that no rule sends elsewhere, and its partitions. */
   readonly target: string;
@@ -73,15 +78,15 @@ export class Transcoder<Input extends TranscoderInput> {
   readonly #cursor = new RecordCursor();
   /** By source partition. */
   readonly #stamps = new Map<string, OriginStamp>();
-  /** For a batch open in each partition and as many again; one may outgrow `batchBytes` by its last record. */
   readonly #pool: BufferPool;
   /** Records that a rule told to drop. */
   dropped = 0;
 
-  constructor(options: TranscoderOptions) {
+  /** @param pool where memory for batches comes from: several transcoders may share one */
+  constructor(options: TranscoderOptions, pool = batchPool(options)) {
     this.#options = options;
-    const { target: topic, partitions, rules = [], batchBytes } = options;
-    this.#pool = new BufferPool(batchBytes + (batchBytes >> 3), Math.ceil(POOLED_BYTES / batchBytes));
+    this.#pool = pool;
+    const { target: topic, partitions, rules = [] } = options;
     this.#router = new Router(rules, { topic, partitions }, (to) => this.#target(to));
   }
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
+import { compressFrameSync, decompressFrameSync } from "lz4-napi";
 import { compressSync } from "snappy";
 import { compress, decompress } from "../../../src/record-batch/compression.ts";
 import { CODECS } from "../../../src/record-batch/layout.ts";
@@ -67,4 +69,19 @@ for (const codec of compressing) {
 test("snappy: a raw block without framing is read, as librdkafka writes it", () => {
   const original = Buffer.from("raw ".repeat(1_000));
   assert.ok(decompress("snappy", compressSync(original)).equals(original));
+});
+
+test("lz4: frames of every block size, of what can't be compressed, and of other writers are read, and read by others", () => {
+  const random = randomBytes(5_000_000);
+  for (const size of [0, 1, 65_536, 65_537, 262_145, 1_048_577, 4_194_305, 5_000_000]) {
+    for (const original of [random.subarray(0, size), Buffer.alloc(size, "spillway ")]) {
+      const frame = compress("lz4", original);
+      assert.ok(decompress("lz4", frame).equals(original), `${size}`);
+      if (size > 0) assert.ok(decompressFrameSync(frame).equals(original), `${size}, by another reader`);
+      for (const checksums of [{}, { contentChecksum: true }, { blockChecksums: true }]) {
+        const other = compressFrameSync(original, checksums);
+        assert.ok(decompress("lz4", other).equals(original), `${size}, by another writer`);
+      }
+    }
+  }
 });
