@@ -5,7 +5,7 @@ export { GROUP_DEFAULTS, GroupMember, type GroupOptions } from "./kafka/group-me
 export { KAFKA_DEFAULTS, type KafkaOptions, type SaslOptions } from "./kafka/options.ts";
 export { RecordProducer, type RecordProducerOptions } from "./kafka/record-producer.ts";
 export { FETCH_DEFAULTS, type FetchOptions, openSource } from "./kafka/source.ts";
-export { groupLag, type LagOptions, type PartitionLag } from "./lag/group-lag.ts";
+export { GroupLag, type LagOptions, type PartitionLag } from "./lag/group-lag.ts";
 export { RELAY_DEFAULTS, type RelayOptions } from "./relay/options.ts";
 export { type Limits, Pace } from "./relay/pace.ts";
 export { type PartitionProgress, Progress } from "./relay/progress.ts";

@@ -29,32 +29,46 @@ export interface LagOptions {
 /** Of a single look at the next records. */
 const AGE_DEADLINE_MS = 5_000;
 
-/**
- * A look at every partition for which a group has committed something; those of topics that are gone are left out.
- * Retention may have taken what is next to be read: then it is behind from the log's first record on.
- * @throws SpillwayError BROKER_UNREACHABLE and PROTOCOL, retryable while leaders or coordinator move; NOT_AUTHORIZED
- */
-export async function groupLag(options: LagOptions): Promise<readonly PartitionLag[]> {
-  const { kafka, log, group } = options;
-  await using brokers = new Brokers(kafka, log);
-  const committed = await offsetsOfGroup(brokers, group, "all");
-  const topics = await brokers.topics([...new Set(committed.map(({ topic }) => topic))]);
-  const there = new Map(topics.flatMap(partitionsOf).map((partition) => [partitionKey(partition), partition]));
-  const partitions = committed.flatMap((place) => there.get(partitionKey(place)) ?? []);
-  const at = async (timestamp: bigint) => {
-    const found = await offsetsAt(brokers, partitions, timestamp, "read_committed");
-    return new Map(found.map((position) => [partitionKey(position), position.offset]));
-  };
-  const [starts, ends] = [await at(EARLIEST), await at(LATEST)];
-  const behind = committed.flatMap(({ offset: stands, ...place }) => {
-    const partition = there.get(partitionKey(place));
-    if (partition === undefined) return [];
-    const [start = stands, end = stands] = [starts.get(partitionKey(place)), ends.get(partitionKey(place))];
-    const offset = stands < start ? start : stands;
-    return [{ ...partition, offset, end, messages: end > offset ? end - offset : 0n }];
-  });
-  const ages = options.withAge ? await agesOf(behind, options) : new Map<string, number>();
-  return behind.map((lag) => ({ ...lag, seconds: ages.get(partitionKey(lag)) }));
+/** Looks at a group's lag, again and again over the same connections. */
+export class GroupLag implements AsyncDisposable {
+  readonly #options: LagOptions;
+  readonly #brokers: Brokers;
+
+  constructor(options: LagOptions) {
+    this.#options = options;
+    this.#brokers = new Brokers(options.kafka, options.log);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#brokers[Symbol.asyncDispose]();
+  }
+
+  /**
+   * A look at every partition for which the group has committed something; those of topics that are gone are left out.
+   * Retention may have taken what is next to be read: then it is behind from the log's first record on.
+   * @throws SpillwayError BROKER_UNREACHABLE and PROTOCOL, retryable while leaders or coordinator move; NOT_AUTHORIZED
+   */
+  async look(): Promise<readonly PartitionLag[]> {
+    const { group, withAge } = this.#options;
+    const committed = await offsetsOfGroup(this.#brokers, group, "all");
+    const topics = await this.#brokers.topics([...new Set(committed.map(({ topic }) => topic))]);
+    const there = new Map(topics.flatMap(partitionsOf).map((partition) => [partitionKey(partition), partition]));
+    const partitions = committed.flatMap((place) => there.get(partitionKey(place)) ?? []);
+    const at = async (timestamp: bigint) => {
+      const found = await offsetsAt(this.#brokers, partitions, timestamp, "read_committed");
+      return new Map(found.map((position) => [partitionKey(position), position.offset]));
+    };
+    const [starts, ends] = [await at(EARLIEST), await at(LATEST)];
+    const behind = committed.flatMap(({ offset: stands, ...place }) => {
+      const partition = there.get(partitionKey(place));
+      if (partition === undefined) return [];
+      const [start = stands, end = stands] = [starts.get(partitionKey(place)), ends.get(partitionKey(place))];
+      const offset = stands < start ? start : stands;
+      return [{ ...partition, offset, end, messages: end > offset ? end - offset : 0n }];
+    });
+    const ages = withAge ? await agesOf(behind, this.#options) : new Map<string, number>();
+    return behind.map((lag) => ({ ...lag, seconds: ages.get(partitionKey(lag)) }));
+  }
 }
 
 /** By partition: the age of the first record behind the committed offset. */

@@ -32,10 +32,7 @@ export async function steer(pace: Pace, options: RelayOptions, { signal, log }: 
       log.warn({ error: messageOf(error) }, "throttle, pause and resume will not be heard");
     },
   );
-  if (yieldTo !== undefined) {
-    const repeated = giveWay(yieldTo, pace, { kafka, log, signal });
-    stack.defer(() => repeated.stop());
-  }
+  if (yieldTo !== undefined) stack.use(giveWay(yieldTo, pace, { kafka, log, signal }));
   return stack.move();
 }
 

@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
 import { messageOf } from "../errors.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
-import { groupLag, type PartitionLag } from "../lag/group-lag.ts";
-import { every, type Repeated } from "../runtime/every.ts";
+import { GroupLag, type PartitionLag } from "../lag/group-lag.ts";
+import { every } from "../runtime/every.ts";
 import type { Pace } from "./pace.ts";
 
 /**
@@ -55,12 +55,19 @@ interface Context {
 }
 
 /** Looks at the other group's lag again and again, and lowers or raises the pace. What it can't see changes nothing. */
-export function giveWay({ group, bound }: YieldTo, pace: Pace, { kafka, log, signal }: Context): Repeated {
+export function giveWay(
+  { group, bound }: YieldTo,
+  pace: Pace,
+  { kafka, log, signal: ended }: Context,
+): AsyncDisposable {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([ended, stop.signal]);
+  const lag = new GroupLag({ kafka, log, signal, group, withAge: bound.kind === "seconds" });
   let state: Yielding = { ceiling: undefined, free: 0 };
   let [records, at] = [pace.records, performance.now()];
   let isBlind = false;
   const look = async (): Promise<void> => {
-    const lags = await groupLag({ kafka, log, signal, group, withAge: bound.kind === "seconds" });
+    const lags = await lag.look();
     const [recordsNow, now] = [pace.records, performance.now()];
     const perSecond = ((recordsNow - records) * 1_000) / (now - at);
     [records, at] = [recordsNow, now];
@@ -73,9 +80,17 @@ export function giveWay({ group, bound }: YieldTo, pace: Pace, { kafka, log, sig
       log.info({ yieldTo: group }, "giving way: it is too far behind");
     if (before !== undefined && state.ceiling === undefined) log.info({ yieldTo: group }, "no longer giving way");
   };
-  return every(EVERY_MS, look, (error) => {
+  const repeated = every(EVERY_MS, look, (error) => {
     if (!isBlind && !signal.aborted)
       log.warn({ yieldTo: group, error: messageOf(error) }, "its lag is not known: the pace stays");
     isBlind = true;
   });
+  return {
+    async [Symbol.asyncDispose]() {
+      // A look under way is cut: nobody wants to hear of it any more.
+      stop.abort();
+      await lag[Symbol.asyncDispose]();
+      await repeated.stop();
+    },
+  };
 }

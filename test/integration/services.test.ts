@@ -296,34 +296,6 @@ describe("services", () => {
   });
 });
 
-describe("three brokers", () => {
-  it("go on without one of them", EACH, async () => {
-    await using services = await startServices({ kafka: { brokers: 3 }, own: true });
-    assert.equal(services.brokers.length, 3);
-    const topic = uniqueName("topic");
-    const to = (brokers: readonly string[]) => ["--bootstrap-server", brokers.join(",")];
-    const create = ["--create", "--topic", topic, "--partitions", "6", ...to(services.brokers)];
-    const { stdout } = await services.kafka.runTool("org.apache.kafka.tools.TopicCommand", create);
-    assert.match(stdout, /Created topic/);
-
-    await services.kafka.kill(0);
-    const left = services.brokers.slice(1);
-    // Its tools wait for new leaders themselves.
-    const produce = ["--topic", topic, "--command-property", "acks=all", ...to(left)];
-    const input = Array.from({ length: 100 }, (_, index) => `${index}\n`).join("");
-    const written = await services.kafka.runTool("org.apache.kafka.tools.ConsoleProducer", produce, { stdin: input });
-    assert.equal(written.code, 0, written.stderr);
-    const describeTopic = ["--describe", "--topic", topic, ...to(left)];
-    const isHealed = async (): Promise<boolean> => {
-      const described = await services.kafka.runTool("org.apache.kafka.tools.TopicCommand", describeTopic);
-      return (described.stdout.match(/Isr: \d,\d,\d/g) ?? []).length === 6;
-    };
-    assert.equal(await isHealed(), false);
-    await services.kafka.start(0);
-    await waitUntil(isHealed, { timeoutMs: MINUTE, what: "all replicas are in sync again" });
-  });
-});
-
 describe("addresses given by environment", () => {
   it("win over services of our own", EACH, async () => {
     using _brokers = environment("SPILLWAY_BROKERS", "127.0.0.1:1, 127.0.0.1:2");

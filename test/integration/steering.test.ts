@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Brokers } from "../../src/kafka/cluster.ts";
-import { groupLag } from "../../src/lag/group-lag.ts";
+import { GroupLag } from "../../src/lag/group-lag.ts";
 import type { Until } from "../../src/relay/job.ts";
 import { RELAY_DEFAULTS, type RelayOptions } from "../../src/relay/options.ts";
 import { Pace } from "../../src/relay/pace.ts";
@@ -180,12 +180,12 @@ test("lag is counted in messages, and in seconds of what is next to be read", as
   for (let i = 0; i < 3; i++) await produce(hot, 300, ago + i * 200_000);
   const options = optionsOf(hot);
   const { group } = options.group;
-  const lagOf = () => groupLag({ ...control, group, withAge: true });
-  assert.deepEqual(await lagOf(), [], "a group that has committed nothing");
+  await using lag = new GroupLag({ ...control, group, withAge: true });
+  assert.deepEqual(await lag.look(), [], "a group that has committed nothing");
   // A topic of many batches, whose middle is next to be read in one partition.
   const ends = new Map([0, 1, 2].map((partition) => [partition, 1n]));
   await runRelay({ ...options, until: { kind: "offsets", ends } }, control);
-  const lags = await lagOf();
+  const lags = await lag.look();
   assert.deepEqual(lags.map(({ partition }) => partition).toSorted(), [0, 1, 2]);
   assert.equal(
     lags.reduce((sum, { messages }) => sum + Number(messages), 0),
@@ -193,5 +193,5 @@ test("lag is counted in messages, and in seconds of what is next to be read", as
   );
   for (const { seconds = 0 } of lags) assert.ok(seconds >= 600 && seconds < 700, `${seconds} s`);
   await runRelay({ ...options, until: untilNow }, control);
-  for (const { messages, seconds } of await lagOf()) assert.deepEqual([messages, seconds], [0n, 0]);
+  for (const { messages, seconds } of await lag.look()) assert.deepEqual([messages, seconds], [0n, 0]);
 });
