@@ -6,6 +6,7 @@ import { configCommand } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import { demoCommand } from "./demo.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
+import { handbackCommand } from "./handback.ts";
 import { printError } from "./print-error.ts";
 import { produceCommand } from "./produce.ts";
 import { relayCommand } from "./relay.ts";
@@ -44,8 +45,8 @@ function createProgram(context: CliContext): Command {
       "\nEach command has its own --help. Options: flags over environment over --config FILE over defaults.",
     );
   const commands = [relayCommand(context), sinkCommand(context), produceCommand(context), demoCommand(context)];
-  for (const command of [...commands, verifyCommand(context), servicesCommand(context), configCommand()])
-    program.addCommand(command);
+  const others = [verifyCommand(context), handbackCommand(context), servicesCommand(context), configCommand()];
+  for (const command of [...commands, ...others]) program.addCommand(command);
   for (const command of withAllBelow(program)) {
     command.exitOverride().allowExcessArguments(false).configureOutput({ writeErr: writeError });
   }

@@ -1,7 +1,7 @@
 import type { Kind } from "./kinds.ts";
 
 /** The commands that take options of their own. `services` and `config` take none but the general ones. */
-export const CONFIGURED_COMMANDS = ["relay", "sink", "prices", "backfill", "verify", "demo"] as const;
+export const CONFIGURED_COMMANDS = ["relay", "sink", "prices", "backfill", "verify", "handback", "demo"] as const;
 export type ConfiguredCommand = (typeof CONFIGURED_COMMANDS)[number];
 
 /** One row of the table: all there is to know about an option. Its key is where it stands in a YAML file. */
@@ -42,4 +42,5 @@ export const KAFKA_CLIENTS = [
   "prices",
   "backfill",
   "verify",
+  "handback",
 ] as const satisfies readonly ConfiguredCommand[];

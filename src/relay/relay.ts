@@ -8,6 +8,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
 import { messageOf } from "../errors.ts";
+import { takeOver } from "../handover/take-over.ts";
 import type { Generation } from "../kafka/generation.ts";
 import { GroupMember } from "../kafka/group-member.ts";
 import { type LostOffsets, openSource } from "../kafka/source.ts";
@@ -42,7 +43,9 @@ export async function runRelay(
   { signal, log, stats = newRelayStats() }: RelayContext,
 ): Promise<JobReport | undefined> {
   await prepareTopics(options, signal, log);
-  const { kafka, group, source, until } = options;
+  const { kafka, group, source, from, until } = options;
+  // Before any instance joins: offsets can be given to a group only while it has no members.
+  if (from !== undefined) await takeOver({ kafka, source, from, group: group.group }, { signal, log });
   const job = until === undefined ? undefined : await Job.open(until, options, { kafka, log, signal });
   const guarantee = openGuarantee(options, { signal, log });
   await using member = new GroupMember({ ...group, kafka, topics: [source], signal, log });

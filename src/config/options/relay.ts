@@ -7,6 +7,8 @@ import { rules } from "../rules.ts";
 import { until } from "../until.ts";
 
 const COMMANDS = ["relay"] as const;
+/** To find what a relay has left. */
+const WITH_HANDBACK = ["relay", "handback"] as const;
 
 export const RELAY_OPTIONS = {
   "relay.source": option({
@@ -52,7 +54,7 @@ export const RELAY_OPTIONS = {
     kind: text("group"),
     flag: "--group",
     env: "SPILLWAY_RELAY_GROUP",
-    commands: COMMANDS,
+    commands: WITH_HANDBACK,
     description: "the consumer group that says how far the hot topic is drained; spillway-relay-<source> if not given",
   }),
   "relay.until": option({
@@ -177,7 +179,7 @@ export const RELAY_OPTIONS = {
     kind: text("suffix"),
     flag: "--dead-letter-suffix",
     env: "SPILLWAY_RELAY_DEAD_LETTER_SUFFIX",
-    commands: COMMANDS,
+    commands: WITH_HANDBACK,
     default: RELAY_DEFAULTS.deadLetterSuffix,
     description: "what to append to the hot topic's name for the topic of batches that can't be read",
   }),
