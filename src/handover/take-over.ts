@@ -33,8 +33,8 @@ export interface TakeOverOptions {
 
 /**
  * Gives `group` the offsets that another has committed in the source; unless it has some of its own, where it goes on.
- * @throws SpillwayError GROUP_ACTIVE while the other group has members; GROUP_MISMATCH if it has committed nothing there;
- *   CONFIG_INVALID, TOPIC_MISSING, TOPIC_RECREATED
+ * @throws SpillwayError GROUP_ACTIVE while the other group has members; GROUP_MISMATCH if it has committed nothing there,
+ *   or has read on since it was taken over; CONFIG_INVALID, TOPIC_MISSING, TOPIC_RECREATED
  */
 export async function takeOver(
   { kafka, source, from, group }: TakeOverOptions,
@@ -64,7 +64,11 @@ export async function takeOver(
   log.info({ source, from: from.group, group, offsets }, "taken over");
 }
 
-/** True if the group has offsets of its own: then it has taken over before, or was never meant to. */
+/**
+ * True if the group has offsets of its own: then it has taken over before, and goes on.
+ * @throws SpillwayError GROUP_MISMATCH if the other group has come further since. Most likely the topic was handed back,
+ *   and the relay's group forgotten: what was read in between would be relayed, and handled again
+ */
 async function goesOn(
   group: string,
   from: string,
@@ -74,16 +78,17 @@ async function goesOn(
   const own = await offsetsNow(group, partitions, hands);
   if (own.size === 0) return false;
   const [{ topic = "" } = {}] = partitions;
-  hands.log.info({ group, source: topic, from }, "the relay's group has offsets of its own: going on there");
   for (const [partition, offset] of await offsetsNow(from, partitions, hands)) {
     const ownOffset = own.get(partition);
     if (ownOffset === undefined || offset <= ownOffset) continue;
-    hands.log.warn(
-      { topic, partition, from, theirs: String(offset), ours: String(ownOffset) },
-      "the group that was taken over has read on: what it has read is relayed all the same. " +
-        "To begin where it is now, stop the relays, delete their group, and start again",
-    );
+    throw new SpillwayError("GROUP_MISMATCH", `Group ${from} has read on by itself, to offset ${offset}`, {
+      context: {
+        ...{ topic, partition, offset: ownOffset, group },
+        hint: `To begin where it is now, delete group ${group}; to go on here, and relay what it has read, leave out from`,
+      },
+    });
   }
+  hands.log.info({ group, source: topic, from }, "the relay's group has offsets of its own: going on there");
   return true;
 }
 

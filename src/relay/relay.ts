@@ -44,10 +44,10 @@ export async function runRelay(
 ): Promise<JobReport | undefined> {
   await prepareTopics(options, signal, log);
   const { kafka, group, source, from, until } = options;
-  // Before any instance joins: offsets can be given to a group only while it has no members.
+  const guarantee = openGuarantee(options, { signal, log });
+  // When nothing is left to refuse, and before any instance joins: a group with members can't be given offsets.
   if (from !== undefined) await takeOver({ kafka, source, from, group: group.group }, { signal, log });
   const job = until === undefined ? undefined : await Job.open(until, options, { kafka, log, signal });
-  const guarantee = openGuarantee(options, { signal, log });
   await using member = new GroupMember({ ...group, kafka, topics: [source], signal, log });
   for await (const generation of member.generations()) {
     const failed = new AbortController();

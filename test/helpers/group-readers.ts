@@ -6,8 +6,9 @@ import type { KafkaOptions } from "../../src/kafka/options.ts";
 import { until } from "./kafka.ts";
 import type { LogRecord } from "./record-lines.ts";
 
-/** Nothing more comes, if nothing has come for so long. */
+/** Whatever is there to be read has come by then. */
 const IDLE_MS = 1_500;
+const JAVA_MS = 120_000;
 
 export interface Reading {
   readonly topic: string;
@@ -18,9 +19,9 @@ export interface Reading {
 
 /** Reads on as a member of a group, by Kafka's own consumer: so many records, or all there are, and commits just these. */
 export async function javaRead(java: Java, kafka: KafkaOptions, reading: Reading): Promise<readonly LogRecord[]> {
-  const { topic, group, records = 1_000_000, protocol = "classic" } = reading;
-  const args = [kafka.brokers.join(), topic, group, protocol, String(records), String(IDLE_MS)];
-  const { code, stdout, stderr } = await java.runJavaSource("test/java/GroupReader.java", args, { timeoutMs: 90_000 });
+  const { topic, group, records = "all", protocol = "classic" } = reading;
+  const args = [kafka.brokers.join(), topic, group, protocol, String(records)];
+  const { code, stdout, stderr } = await java.runJavaSource("test/java/GroupReader.java", args, { timeoutMs: JAVA_MS });
   assert.equal(code, 0, stderr);
   const lines = stdout.split("\n").filter((line) => line !== "");
   return lines.map((line) => {
@@ -29,15 +30,27 @@ export async function javaRead(java: Java, kafka: KafkaOptions, reading: Reading
   });
 }
 
-/** A member of a group by Kafka's own consumer, until it is disposed of. */
+const SHARE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleShareConsumer";
+
+interface Membership {
+  readonly topic: string;
+  readonly group: string;
+  readonly protocol: "classic" | "consumer" | "share";
+}
+
+/** A member of a group by Kafka's own consumers, until it is disposed of. */
 export class JavaMember implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #running: Promise<unknown>;
 
-  constructor(java: Java, kafka: KafkaOptions, { topic, group, protocol = "classic" }: Reading) {
-    const args = [kafka.brokers.join(), topic, group, protocol, "1000000", "60000"];
-    const limits = { timeoutMs: 60_000, signal: this.#stop.signal };
-    this.#running = java.runJavaSource("test/java/GroupReader.java", args, limits).catch(() => {});
+  constructor(java: Java, kafka: KafkaOptions, { topic, group, protocol }: Membership) {
+    const limits = { timeoutMs: JAVA_MS, signal: this.#stop.signal };
+    const server = kafka.brokers.join();
+    const running =
+      protocol === "share"
+        ? java.runTool(SHARE_CONSUMER, ["--bootstrap-server", server, "--topic", topic, "--group", group], limits)
+        : java.runJavaSource("test/java/GroupReader.java", [server, topic, group, protocol, "stay"], limits);
+    this.#running = running.catch(() => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

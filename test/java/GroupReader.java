@@ -11,10 +11,10 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
  * Reads a topic as a member of a group by Kafka's own consumer, read_committed, and prints a line for each record:
- * partition, offset, key and value, with tabs between them. What it prints it has committed, and nothing else. It ends
- * after so many records, or once none has come for so long.
+ * partition, offset, key and value, with tabs between them. What it prints it has committed, and nothing else.
  *
- * Arguments: brokers, topic, group, the group's protocol (classic or consumer), records, milliseconds.
+ * Arguments: brokers, topic, group, the group's protocol (classic or consumer), and how much to read: so many records;
+ * `all` there are when it begins; or whatever comes, to `stay`.
  */
 public class GroupReader {
     public static void main(String[] args) {
@@ -26,8 +26,8 @@ public class GroupReader {
         config.put("isolation.level", "read_committed");
         config.put("enable.auto.commit", "false");
         config.put("auto.offset.reset", "earliest");
-        int left = Integer.parseInt(args[4]);
-        long idle = Duration.ofMillis(Long.parseLong(args[5])).toNanos();
+        boolean all = args[4].equals("all"), stay = args[4].equals("stay");
+        int left = all || stay ? Integer.MAX_VALUE : Integer.parseInt(args[4]);
         try (var consumer = new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer())) {
             consumer.subscribe(List.of(args[1]));
             long giveUpAt = System.nanoTime() + Duration.ofSeconds(120).toNanos();
@@ -35,10 +35,10 @@ public class GroupReader {
                 if (System.nanoTime() > giveUpAt) throw new IllegalStateException("nothing was assigned");
                 left = take(consumer, left);
             }
-            for (long lastAt = System.nanoTime(); left > 0 && System.nanoTime() - lastAt < idle; ) {
-                int before = left;
+            Map<TopicPartition, Long> ends = consumer.endOffsets(consumer.assignment());
+            while (left > 0 && !(all && ends.keySet().stream().allMatch(one -> consumer.position(one) >= ends.get(one)))) {
+                if (!stay && System.nanoTime() > giveUpAt) throw new IllegalStateException("nothing more comes");
                 left = take(consumer, left);
-                if (left < before) lastAt = System.nanoTime();
             }
         }
     }
