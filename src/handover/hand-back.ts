@@ -23,6 +23,7 @@ import { OldestUnread } from "./oldest-unread.ts";
 import { type PlannedPartition, planPartition } from "./plan.ts";
 import { type Readers, readersOf, readStretches, type Stretch, settledEnds, stretchesOf } from "./readers.ts";
 import type { HandBackReport } from "./report.ts";
+import { writtenBeyond } from "./uncommitted.ts";
 
 export interface HandBackOptions {
   readonly kafka: KafkaOptions;
@@ -76,6 +77,8 @@ export async function handBack(
   const stretches = await stretchesOf(written, readers, ends, hands);
   const unread = rewind ? await findOldest(hot, stretches, kafka, hands) : await assertDrained(stretches, kafka, hands);
 
+  const beyond = await writtenBeyond(hot, written, { ends, relayed }, kafka, hands);
+
   const planned = await plan(hot, { relayed, before, unread: unread.offsets }, hands);
   if (!dryRun) await carryOut(partitions, planned, relayed, options, hands);
   return {
@@ -85,6 +88,7 @@ export async function handBack(
     partitions: planned,
     unreadRecords: unread.records,
     handledTwiceAtMost: planned.reduce((sum, { again }) => sum + again, 0n),
+    uncommittedAtLeast: beyond,
     deadLetters: await deadLettersOf(options, hands),
   };
 }

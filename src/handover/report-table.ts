@@ -2,7 +2,8 @@ import type { HandBackReport } from "./report.ts";
 
 /** The report for people. */
 export function handBackTable(report: HandBackReport): string {
-  const { source, to, dryRun, partitions, handledTwiceAtMost, unreadRecords, deadLetters, how } = report;
+  const { source, to, dryRun, partitions, handledTwiceAtMost, uncommittedAtLeast, unreadRecords, deadLetters, how } =
+    report;
   const header = ["partition", "before", "after", "end", "read again"];
   const rows = partitions.map(({ partition, before, after, end, again }) => [
     String(partition),
@@ -23,6 +24,11 @@ export function handBackTable(report: HandBackReport): string {
     ...table.map((line) => `  ${line}`),
     "",
     verdict,
+    ...(uncommittedAtLeast === 0n
+      ? []
+      : [
+          `The relay had written at least ${format(uncommittedAtLeast)} records that it had not committed: these come again.`,
+        ]),
     "Read by:",
     ...readers,
     ...(deadLetters === undefined

@@ -15,6 +15,8 @@ export interface HandBackReport {
   readonly unreadRecords: number;
   /** So many records at most, of those that the relay has committed: what it committed and is to be read again. */
   readonly handledTwiceAtMost: bigint;
+  /** Written and not committed by an at-least-once relay that was killed: handled again as well. So many at least. */
+  readonly uncommittedAtLeast: bigint;
   /** What the relay could not read, if it has kept any. */
   readonly deadLetters: { readonly topic: string; readonly records: bigint } | undefined;
 }

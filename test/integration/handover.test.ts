@@ -347,6 +347,7 @@ for (const guarantee of ["exactly-once", "at-least-once"] as const) {
         JSON.stringify({ again, handledTwiceAtMost: Number(handledTwiceAtMost), unreadRecords, after: after.length }),
       );
       assert.ok(again <= Number(handledTwiceAtMost), `${again} handled again, ${handledTwiceAtMost} were said`);
+      assert.equal(report.uncommittedAtLeast > 0n, guarantee === "at-least-once");
       assert.ok(unreadRecords > 0 && after.length >= unreadRecords);
     }
   });

@@ -19,6 +19,7 @@ const REPORT: HandBackReport = {
   ],
   unreadRecords: 1_000,
   handledTwiceAtMost: 1_234n,
+  uncommittedAtLeast: 0n,
   deadLetters: { topic: "prices.dead-letter", records: 2n },
 };
 
@@ -41,6 +42,7 @@ prices.dead-letter holds up to 2 records that the relay could not read.`,
   const drained = handBackTable({ ...others, how: "drained", dryRun: true, deadLetters: undefined });
   assert.match(drained, /^Would set the offsets/);
   assert.match(drained, /All that was relayed has been read/);
+  assert.match(handBackTable({ ...REPORT, uncommittedAtLeast: 12n }), /^The relay had written at least 12 records/m);
 });
 
 test("how to retire the relay: commands that can be pasted, whatever the group is called", () => {
