@@ -11,6 +11,8 @@ import { type Hands, patiently } from "./checks.ts";
 
 /** Brokers abort the transaction of a relay that was killed after 20 s, unless it was given longer. */
 const SETTLE_MS = 40_000;
+/** A wait that is longer is worth a word. */
+const UNREMARKABLE_MS = 1_000;
 
 /** The groups that have committed anything in a topic, and what. */
 export interface Readers {
@@ -56,9 +58,14 @@ export async function readersOf(
  */
 export async function settledEnds(
   topics: readonly TopicMetadata[],
-  { brokers, signal }: Hands,
+  { brokers, signal, log }: Hands,
 ): Promise<ReadonlyMap<string, number>> {
-  const { ends, open } = await settledEndsOf(brokers, topics.flatMap(partitionsOf), { signal, waitMs: SETTLE_MS });
+  const partitions = topics.flatMap(partitionsOf);
+  const soon = await settledEndsOf(brokers, partitions, { signal, waitMs: UNREMARKABLE_MS });
+  if (soon.open === undefined) return soon.ends;
+  const { topic, partition } = soon.open;
+  log.info({ topic, partition, waitMs: SETTLE_MS }, "a transaction is open: waiting until it has ended");
+  const { ends, open } = await settledEndsOf(brokers, partitions, { signal, waitMs: SETTLE_MS });
   if (open === undefined) return ends;
   throw new SpillwayError("NOT_DRAINED", "A transaction stays open: nobody knows yet whether its records count", {
     context: {
