@@ -16,6 +16,9 @@ export type ErrorCode =
   | "DELIVERY_FAILED"
   | "TRANSACTION_FAILED"
   | "FENCED"
+  | "GROUP_ACTIVE"
+  | "GROUP_MISMATCH"
+  | "NOT_DRAINED"
   | "PROTOCOL"
   | "TIMEOUT"
   | "RECORDS_UNACCOUNTED";

@@ -1,6 +1,10 @@
 /** The public API of the library. */
 export { DeadLetters } from "./dead-letter/dead-letter.ts";
 export { type ErrorCode, type ErrorContext, SpillwayError } from "./errors.ts";
+export { type HandBackOptions, handBack } from "./handover/hand-back.ts";
+export type { PlannedPartition } from "./handover/plan.ts";
+export type { HandBackReport, TargetReport } from "./handover/report.ts";
+export type { GroupReference } from "./handover/take-over.ts";
 export { GROUP_DEFAULTS, GroupMember, type GroupOptions } from "./kafka/group-member.ts";
 export { KAFKA_DEFAULTS, type KafkaOptions, type SaslOptions } from "./kafka/options.ts";
 export { RecordProducer, type RecordProducerOptions } from "./kafka/record-producer.ts";

@@ -31,6 +31,8 @@ export const EXIT = {
  * | 11 | records could not be delivered |
  * | 12 | a broker answered what it must not, or too late |
  * | 13 | not stopped in time |
+ * | 14 | a consumer group still has members, or its offsets are not what a take-over or hand-back needs |
+ * | 15 | a topic that is to be handed back is not drained |
  * | 130 | ended at once by a second signal; or a demo that was interrupted |
  */
 const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
@@ -53,6 +55,9 @@ const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   FENCED: 11,
   PROTOCOL: 12,
   TIMEOUT: 12,
+  GROUP_ACTIVE: 14,
+  GROUP_MISMATCH: 14,
+  NOT_DRAINED: 15,
 };
 
 export function exitCodeOf(error: unknown): number {

@@ -24,6 +24,11 @@ export function kafkaOptions(values: Values): KafkaOptions {
   };
 }
 
+/** The relay's group: whoever asks where a relay is must have the same. */
+export function relayGroup(values: Values, source: string): string {
+  return values["relay.group"] ?? `spillway-relay-${source}`;
+}
+
 export function groupOptions(values: Values, group: string): Omit<GroupOptions, "topics"> {
   return {
     group,

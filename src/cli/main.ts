@@ -6,6 +6,7 @@ import { configCommand } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import { demoCommand } from "./demo.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
+import { handbackCommand } from "./handback.ts";
 import { printError } from "./print-error.ts";
 import { produceCommand } from "./produce.ts";
 import { relayCommand } from "./relay.ts";
@@ -45,7 +46,8 @@ function createProgram(context: CliContext): Command {
       "\nEach command has its own --help. Options: flags over environment over --config FILE over defaults.",
     );
   for (const command of [
-    ...[relayCommand(context), ...steeringCommands(context), verifyCommand(context)],
+    ...[relayCommand(context), ...steeringCommands(context)],
+    ...[verifyCommand(context), handbackCommand(context)],
     ...[sinkCommand(context), produceCommand(context)],
     ...[demoCommand(context), servicesCommand(context), configCommand()],
   ]) {

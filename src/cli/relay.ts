@@ -12,7 +12,7 @@ import type { Settings } from "../relay/settings.ts";
 import { newRelayStats } from "../relay/stats.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { addFlags } from "./flags.ts";
-import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
+import { fetchOptions, groupOptions, kafkaOptions, relayGroup } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
 import { untilStopped } from "./stop-signals.ts";
 
@@ -74,6 +74,7 @@ function relayOptions({ values }: Config): RelayOptions {
     source,
     target: required(values, "relay.target"),
     partitions: values["relay.partitions"],
+    ...(values["relay.from"] === undefined ? {} : { from: values["relay.from"] }),
     ...(values["relay.until"] === undefined ? {} : { until: values["relay.until"] }),
     ...(values["relay.rules"] === undefined ? {} : { rules: values["relay.rules"] }),
     limits: {
@@ -85,7 +86,7 @@ function relayOptions({ values }: Config): RelayOptions {
       : { yieldTo: { group: yieldGroup, bound: values["relay.yieldLag"] ?? YIELD_LAG } }),
     // Kafka's own way to say "the brokers' default".
     replicationFactor: values["relay.replicationFactor"] ?? -1,
-    group: groupOptions(values, values["relay.group"] ?? `spillway-relay-${source}`),
+    group: groupOptions(values, relayGroup(values, source)),
     provenance: values["relay.provenance"],
     codec: values["relay.codec"],
     batchBytes: values["relay.batchBytes"],

@@ -77,6 +77,27 @@ export function topicName(): Kind<string> {
   return { schema: z.string().regex(TOPIC), allowed, shape: "single", placeholder: "topic" };
 }
 
+export function topicNames(): Kind<readonly string[]> {
+  const { schema, allowed, placeholder } = topicName();
+  return {
+    schema: z.preprocess(splitAtCommas, z.array(schema).min(1).readonly()),
+    allowed: `${allowed}; or several with commas between them`,
+    shape: "list",
+    placeholder,
+  };
+}
+
+export function groupNames(): Kind<readonly string[]> {
+  const { schema, placeholder } = text("group");
+  const allowed = "a consumer group's name, or several with commas between them";
+  return {
+    schema: z.preprocess(splitAtCommas, z.array(schema).min(1).readonly()),
+    allowed,
+    shape: "list",
+    placeholder,
+  };
+}
+
 const BROKER = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/;
 
 export function brokers(): Kind<readonly string[]> {

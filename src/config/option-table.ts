@@ -2,6 +2,7 @@ import type { Option, OptionWithDefault } from "./option.ts";
 import { CONSUMER_OPTIONS } from "./options/consumer.ts";
 import { DEMO_OPTIONS } from "./options/demo.ts";
 import { GENERAL_OPTIONS } from "./options/general.ts";
+import { HANDOVER_OPTIONS } from "./options/handover.ts";
 import { KAFKA_OPTIONS } from "./options/kafka.ts";
 import { PRODUCE_OPTIONS } from "./options/produce.ts";
 import { RELAY_OPTIONS } from "./options/relay.ts";
@@ -19,6 +20,7 @@ export const OPTIONS = {
   ...SINK_OPTIONS,
   ...PRODUCE_OPTIONS,
   ...VERIFY_OPTIONS,
+  ...HANDOVER_OPTIONS,
   ...DEMO_OPTIONS,
 };
 

@@ -11,6 +11,7 @@ export const CONFIGURED_COMMANDS = [
   "prices",
   "backfill",
   "verify",
+  "handback",
   "demo",
 ] as const;
 export type ConfiguredCommand = (typeof CONFIGURED_COMMANDS)[number];
@@ -57,4 +58,5 @@ export const KAFKA_CLIENTS = [
   "prices",
   "backfill",
   "verify",
+  "handback",
 ] as const satisfies readonly ConfiguredCommand[];

@@ -7,15 +7,18 @@ import type { Position } from "./topic-partition.ts";
  */
 const METADATA_PREFIX = "topic-id=";
 
-/** Positions as OffsetCommit and TxnOffsetCommit take them. */
-export function offsetsToCommit(positions: readonly Position[]) {
+/** Positions as OffsetCommit and TxnOffsetCommit take them, beside each its topic's id unless told otherwise. */
+export function offsetsToCommit(
+  positions: readonly Position[],
+  metadataOf = ({ topicId }: Position) => METADATA_PREFIX + topicId,
+) {
   return [...Map.groupBy(positions, ({ topic }) => topic)].map(([name, ofTopic]) => ({
     name,
-    partitions: ofTopic.map(({ topicId, partition, offset }) => ({
-      partitionIndex: partition,
-      committedOffset: offset,
+    partitions: ofTopic.map((position) => ({
+      partitionIndex: position.partition,
+      committedOffset: position.offset,
       committedLeaderEpoch: -1,
-      committedMetadata: METADATA_PREFIX + topicId,
+      committedMetadata: metadataOf(position),
     })),
   }));
 }

@@ -1,5 +1,6 @@
 import { SpillwayError } from "../errors.ts";
-import type { Brokers } from "./cluster.ts";
+import { type Brokers, kafkaError } from "./cluster.ts";
+import { ERROR, errorName, isCoordinatorMoved } from "./error-codes.ts";
 import { findCoordinator } from "./protocol/messages.ts";
 
 /** What a coordinator coordinates. */
@@ -19,4 +20,25 @@ export async function askForCoordinator(
   const [coordinator] = coordinators;
   if (coordinator === undefined) throw new SpillwayError("PROTOCOL", `No coordinator of ${key} in the answer`);
   return coordinator;
+}
+
+/**
+ * The broker that coordinates a group, for whoever isn't a member of it.
+ * @throws SpillwayError BROKER_UNREACHABLE and PROTOCOL, retryable while the coordinator moves; NOT_AUTHORIZED
+ */
+export async function coordinatorOf(brokers: Brokers, group: string): Promise<number> {
+  await brokers.topics([]); // learns where the brokers are
+  const { nodeId, errorCode } = await askForCoordinator(brokers, "group", group);
+  assertCoordinated("Finding the group's coordinator", errorCode, { group });
+  return nodeId;
+}
+
+/** @throws SpillwayError for a coordinator's error code; retryable where it has moved, or waits for a transaction */
+export function assertCoordinated(what: string, code: number, context: SpillwayError["context"]): void {
+  if (code === ERROR.NONE) return;
+  if (!isCoordinatorMoved(code) && code !== ERROR.UNSTABLE_OFFSET_COMMIT) throw kafkaError(what, code, context);
+  throw new SpillwayError("PROTOCOL", `${what}: ${errorName(code)}`, {
+    retryable: true,
+    context: { ...context, kafkaCode: code },
+  });
 }

@@ -1,8 +1,10 @@
 import { SpillwayError } from "../errors.ts";
-import { type Brokers, kafkaError } from "./cluster.ts";
-import { askForCoordinator } from "./coordinator.ts";
-import { ERROR, errorName, isCoordinatorMoved } from "./error-codes.ts";
-import { offsetFetch } from "./protocol/messages.ts";
+import type { Brokers } from "./cluster.ts";
+import { assertSameTopic, offsetsToCommit } from "./committed-offsets.ts";
+import { assertCoordinated, coordinatorOf } from "./coordinator.ts";
+import { ERROR } from "./error-codes.ts";
+import { offsetCommit, offsetFetch } from "./protocol/messages.ts";
+import type { Position, TopicPartition } from "./topic-partition.ts";
 
 interface Place {
   readonly topic: string;
@@ -70,11 +72,69 @@ export async function offsetsOfGroup(
   group: string,
   partitions: readonly Place[] | "all",
 ): Promise<readonly CommittedOffset[]> {
-  await brokers.topics([]); // learns where the brokers are
-  const check = (code: number) => assertRead(code, group);
-  const { nodeId, errorCode } = await askForCoordinator(brokers, "group", group);
-  check(errorCode);
-  return await fetchOffsets(brokers, nodeId, { group, partitions, requireStable: false, check });
+  return await offsetsFor(brokers, { group, partitions, requireStable: false });
+}
+
+/**
+ * What a group has committed for partitions, once no transaction that commits there is open.
+ * @throws SpillwayError as `committedOffsets`; retryable too while such a transaction is open
+ */
+export async function stableOffsets(
+  brokers: Brokers,
+  group: string,
+  partitions: readonly TopicPartition[],
+): Promise<readonly Position[]> {
+  const committed = await offsetsFor(brokers, { group, partitions, requireStable: true });
+  return committed.flatMap(({ topic, partition, offset, metadata }) => {
+    const known = partitions.find((one) => one.topic === topic && one.partition === partition);
+    if (known === undefined) return [];
+    const position = { ...known, offset };
+    assertSameTopic(position, metadata, group);
+    return [position];
+  });
+}
+
+/**
+ * Sets the offsets of a group that one isn't a member of, all at once. `marked` puts the topic's id beside each, as
+ * Spillway's own groups have it. The coordinator takes none while the group has members, so whoever reads by these
+ * offsets can't be overtaken by it.
+ *
+ * @throws SpillwayError GROUP_ACTIVE; and as `committedOffsets`
+ */
+export async function setOffsets(
+  brokers: Brokers,
+  group: string,
+  positions: readonly Position[],
+  metadata: "marked" | "empty",
+): Promise<void> {
+  if (positions.length === 0) return;
+  const outsider = { generationIdOrMemberEpoch: -1, memberId: "", groupInstanceId: null };
+  const topics = metadata === "marked" ? offsetsToCommit(positions) : offsetsToCommit(positions, () => "");
+  const coordinator = await coordinatorOf(brokers, group);
+  const response = await brokers.request(offsetCommit, { groupId: group, ...outsider, topics }, coordinator);
+  for (const { name: topic, partitions } of response.topics) {
+    for (const { partitionIndex: partition, errorCode } of partitions) {
+      if (OF_MEMBERS.has(errorCode)) {
+        throw new SpillwayError("GROUP_ACTIVE", `Group ${group} has members, so its offsets can't be set`, {
+          context: { topic, partition, group, kafkaCode: errorCode },
+        });
+      }
+      assertCoordinated("Setting a group's offsets", errorCode, { topic, partition, group });
+    }
+  }
+}
+
+/** What a coordinator answers to an outsider while there are members: it takes them for one that it doesn't know. */
+const OF_MEMBERS: ReadonlySet<number> = new Set([
+  ERROR.UNKNOWN_MEMBER_ID,
+  ERROR.ILLEGAL_GENERATION,
+  ERROR.REBALANCE_IN_PROGRESS,
+]);
+
+async function offsetsFor(brokers: Brokers, asked: Omit<OffsetsAsked, "check">): Promise<readonly CommittedOffset[]> {
+  const { group } = asked;
+  const check = (code: number) => assertCoordinated("Reading a group's offsets", code, { group });
+  return await fetchOffsets(brokers, await coordinatorOf(brokers, group), { ...asked, check });
 }
 
 function byTopic(partitions: readonly Place[]) {
@@ -82,11 +142,4 @@ function byTopic(partitions: readonly Place[]) {
     name,
     partitionIndexes: ofTopic.map(({ partition }) => partition),
   }));
-}
-
-function assertRead(code: number, group: string): void {
-  if (code === ERROR.NONE) return;
-  const what = "Reading a group's offsets";
-  if (!isCoordinatorMoved(code)) throw kafkaError(what, code, { group });
-  throw new SpillwayError("PROTOCOL", `${what}: ${errorName(code)}`, { retryable: true, context: { group } });
 }

@@ -1,5 +1,6 @@
 import { DEAD_LETTER_SUFFIX } from "../dead-letter/dead-letter.ts";
 import type { PoisonBatchPolicy } from "../dead-letter/poison.ts";
+import type { GroupReference } from "../handover/take-over.ts";
 import type { GroupOptions } from "../kafka/group-member.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
 import { FETCH_DEFAULTS, type FetchOptions } from "../kafka/source.ts";
@@ -28,6 +29,8 @@ export interface RelayOptions {
   readonly limits?: Limits;
   /** Whom it gives way to. */
   readonly yieldTo?: YieldTo;
+  /** Where to begin if the group has committed nothing yet; by its reset policy unless told. */
+  readonly from?: GroupReference;
   /** Where the relay ends by itself; it goes on until it is stopped unless told. */
   readonly until?: Until;
   /** Adds a `spillway-origin` header to every record that has none. */

@@ -8,6 +8,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
 import { messageOf } from "../errors.ts";
+import { takeOver } from "../handover/take-over.ts";
 import type { Generation } from "../kafka/generation.ts";
 import { GroupMember } from "../kafka/group-member.ts";
 import { type LostOffsets, openSource } from "../kafka/source.ts";
@@ -50,9 +51,11 @@ export async function runRelay(
   { signal, log, stats = newRelayStats(), pace = new Pace(), progress = new Progress() }: RelayContext,
 ): Promise<JobReport | undefined> {
   const { sourcePartitions } = await prepareTopics(options, signal, log);
-  const { kafka, group, source, until } = options;
-  const job = until === undefined ? undefined : await Job.open(until, options, { kafka, log, signal });
+  const { kafka, group, source, from, until } = options;
   const guarantee = openGuarantee(options, { signal, log });
+  // When nothing is left to refuse, and before any instance joins: a group with members can't be given offsets.
+  if (from !== undefined) await takeOver({ kafka, source, from, group: group.group }, { signal, log });
+  const job = until === undefined ? undefined : await Job.open(until, options, { kafka, log, signal });
   await using _steering = await steer(pace, options, { signal, log });
   await using member = new GroupMember({ ...group, kafka, topics: [source], signal, log });
   for await (const generation of member.generations()) {

@@ -1,3 +1,4 @@
+import { type Range, readRange } from "../kafka/range.ts";
 import { type Position, partitionKey } from "../kafka/topic-partition.ts";
 import { RecordCursor } from "../record-batch/record-cursor.ts";
 import { allBatches } from "./batches.ts";
@@ -8,7 +9,6 @@ import type { Lineages } from "./lineage.ts";
 import type { ExamplePlace, Findings } from "./report.ts";
 import { identify, type SourcePartition } from "./source-ledger.ts";
 import { type TargetPartition, type TargetRecord, targetRecords } from "./target-records.ts";
-import { type Range, readRange } from "./topics.ts";
 
 /** Records that are looked into at once: some 100 MB. More only if a bucket, which most often is a key, has more. */
 const MATCHED_AT_ONCE = 400_000;

@@ -14,6 +14,7 @@ import type { Logger } from "pino";
 import { SpillwayError } from "../errors.ts";
 import { Brokers, partitionsOf } from "../kafka/cluster.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
+import { beginsOf, describeTopics, endsOf, type Range, readRange, settledEndsOf } from "../kafka/range.ts";
 import type { FetchOptions } from "../kafka/source.ts";
 import { partitionKey } from "../kafka/topic-partition.ts";
 import { RecordCursor } from "../record-batch/record-cursor.ts";
@@ -26,7 +27,9 @@ import { Findings, type GapCounts, newGapCounts, type VerifyMethod, type VerifyR
 import { newSourcePartition, SourceLedger, type SourcePartition } from "./source-ledger.ts";
 import { placeOf, TargetLedger } from "./target-ledger.ts";
 import { newTargetPartition, type TargetPartition, targetRecords } from "./target-records.ts";
-import { beginsOf, describeTopics, endsOf, type Range, readRange, settledEndsOf } from "./topics.ts";
+
+/** How long to wait for transactions to end. */
+const SETTLE_MS = 5_000;
 
 export interface VerifyOptions {
   readonly kafka: KafkaOptions;
@@ -156,7 +159,11 @@ async function readSources(options: VerifyOptions, { brokers, lineages, signal, 
 
   const targetPartitions = topics.flatMap(partitionsOf);
   const targetPositions = await beginsOf(brokers, targetPartitions, signal);
-  const targetEnds = await settledEndsOf(brokers, targetPartitions, { signal, log });
+  const { ends: targetEnds, open } = await settledEndsOf(brokers, targetPartitions, { signal, waitMs: SETTLE_MS });
+  if (open !== undefined) {
+    const { topic, partition } = open;
+    log.warn({ topic, partition }, "a transaction stays open: verifying what lies before it");
+  }
   const targetRange: Range = { kafka, fetch, positions: targetPositions, ends: targetEnds, signal, log };
 
   const laterEnds = await endsOf(brokers, partitions, signal);

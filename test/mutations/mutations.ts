@@ -88,4 +88,10 @@ export const MUTATIONS: readonly Mutation[] = [
     testFile: "test/unit/record-batch/stamp.test.ts",
     test: "a batch of a transaction says so, under its CRC, however often it is stamped",
   },
+  {
+    name: "unread-passed-over",
+    harm: "a group that is handed its topic back in the middle of a flood never sees what was relayed and not read",
+    testFile: "test/unit/handover/plan.test.ts",
+    test: "nothing that is unread is passed over, nothing that the group has read comes again, and it can go on there",
+  },
 ];

@@ -7,8 +7,10 @@ import { rules } from "../rules.ts";
 import { until } from "../until.ts";
 
 const COMMANDS = ["relay"] as const;
-/** Those that speak to a relay that runs, by way of its group. */
-const STEERING = ["throttle", "pause", "resume", "status"] as const;
+/** Those that speak to a relay by way of its group. */
+const OF_GROUP = ["relay", "throttle", "pause", "resume", "status", "handback"] as const;
+/** To find what a relay has left. */
+const WITH_HANDBACK = ["relay", "handback"] as const;
 
 export const RELAY_OPTIONS = {
   "relay.source": option({
@@ -54,7 +56,7 @@ export const RELAY_OPTIONS = {
     kind: text("group"),
     flag: "--group",
     env: "SPILLWAY_RELAY_GROUP",
-    commands: [...COMMANDS, ...STEERING],
+    commands: OF_GROUP,
     description: "the consumer group that says how far the hot topic is drained; spillway-relay-<source> if not given",
   }),
   "relay.until": option({
@@ -179,7 +181,7 @@ export const RELAY_OPTIONS = {
     kind: text("suffix"),
     flag: "--dead-letter-suffix",
     env: "SPILLWAY_RELAY_DEAD_LETTER_SUFFIX",
-    commands: COMMANDS,
+    commands: WITH_HANDBACK,
     default: RELAY_DEFAULTS.deadLetterSuffix,
     description: "what to append to the hot topic's name for the topic of batches that can't be read",
   }),

@@ -1,5 +1,4 @@
-import { z } from "zod";
-import { file, type Kind, topicName } from "../kinds.ts";
+import { file, topicNames } from "../kinds.ts";
 import { option } from "../option.ts";
 
 const COMMANDS = ["verify"] as const;
@@ -21,15 +20,3 @@ export const VERIFY_OPTIONS = {
     description: "write the report to this file as JSON",
   }),
 };
-
-function topicNames(): Kind<readonly string[]> {
-  const { schema, allowed, placeholder } = topicName();
-  const split = (value: unknown): unknown =>
-    (Array.isArray(value) ? value : [value]).flatMap((one) => (typeof one === "string" ? one.split(",") : [one]));
-  return {
-    schema: z.preprocess(split, z.array(schema).min(1).readonly()),
-    allowed: `${allowed}; or several with commas between them`,
-    shape: "list",
-    placeholder,
-  };
-}

@@ -1,16 +1,15 @@
 import type { Logger } from "pino";
 import { SpillwayError } from "../errors.ts";
-import type { Brokers, TopicMetadata } from "../kafka/cluster.ts";
-import { EARLIEST, LATEST, offsetsAt, topicMissing } from "../kafka/offsets.ts";
-import type { KafkaOptions } from "../kafka/options.ts";
-import { type FetchedPartition, type FetchOptions, type LostOffsets, openSource } from "../kafka/source.ts";
-import { type Position, partitionKey, type TopicPartition } from "../kafka/topic-partition.ts";
 import { pause, retry } from "../runtime/backoff.ts";
+import type { Brokers, TopicMetadata } from "./cluster.ts";
+import { EARLIEST, LATEST, offsetsAt, topicMissing } from "./offsets.ts";
+import type { KafkaOptions } from "./options.ts";
+import { type FetchedPartition, type FetchOptions, type LostOffsets, openSource } from "./source.ts";
+import { type Position, partitionKey, type TopicPartition } from "./topic-partition.ts";
 
 /** How long nothing may come though there should be more. */
 const STALL_MS = 60_000;
-/** How long to wait for transactions to end, and how often to look. */
-const SETTLE_MS = 5_000;
+/** How often to look whether transactions have ended. */
 const SETTLE_POLL_MS = 50;
 const RETRY = { backoff: { baseMs: 100, maxMs: 2_000 }, deadlineMs: 30_000 };
 
@@ -49,26 +48,28 @@ export async function endsOf(
   return new Map(ends.map((end) => [partitionKey(end), Number(end.offset)]));
 }
 
+/** Where readers stop once the transactions that were open have ended, and one that stays open, if one does. */
+export interface SettledEnds {
+  /** By `partitionKey`. */
+  readonly ends: ReadonlyMap<string, number>;
+  readonly open: TopicPartition | undefined;
+}
+
 /**
- * As `endsOf`, once the transactions that are open now have ended, or else after a few seconds: those of a relay are
- * open for a tenth of a second, and the brokers write their ends a little after the relay has gone on.
+ * As `endsOf`, once the transactions that are open now have ended, or else after `waitMs`: those of a relay are open for
+ * a tenth of a second, and the brokers write their ends a little after the relay has gone on.
  */
 export async function settledEndsOf(
   brokers: Brokers,
   partitions: readonly TopicPartition[],
-  { signal, log }: { readonly signal: AbortSignal; readonly log: Logger },
-): Promise<ReadonlyMap<string, number>> {
+  { signal, waitMs }: { readonly signal: AbortSignal; readonly waitMs: number },
+): Promise<SettledEnds> {
   const written = await retry(() => offsetsAt(brokers, partitions, LATEST, "read_uncommitted"), { signal, ...RETRY });
-  const giveUpAt = performance.now() + SETTLE_MS;
+  const giveUpAt = performance.now() + waitMs;
   for (;;) {
     const ends = await endsOf(brokers, partitions, signal);
     const open = written.find((position) => position.offset > (ends.get(partitionKey(position)) ?? 0));
-    if (open === undefined) return ends;
-    if (performance.now() > giveUpAt) {
-      const { topic, partition } = open;
-      log.warn({ topic, partition }, "a transaction stays open: verifying what lies before it");
-      return ends;
-    }
+    if (open === undefined || performance.now() > giveUpAt) return { ends, open };
     await pause(SETTLE_POLL_MS, signal);
   }
 }
@@ -154,7 +155,7 @@ function nothingComes({ position: { topic, partition }, reached, end }: Reading)
       topic,
       partition,
       offset: BigInt(reached),
-      hint: "Check the partition's leader, then verify again",
+      hint: "Check the partition's leader, then try again",
     },
   });
 }
