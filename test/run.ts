@@ -16,12 +16,18 @@ import { type Services, startServices } from "../services/services.ts";
  */
 
 const ROOT = resolve(import.meta.dirname, "..");
-const TEST_TIMEOUT_MS = 240_000;
-/** A file that says nothing for this long hangs outside of its tests, on a handle that was left open for example. */
-const SILENCE_LIMIT_MS = TEST_TIMEOUT_MS + 60_000;
+/** Of a whole file. */
+const FILE_TIMEOUT_MS = 600_000;
+/** If nothing is said for this long, something hangs: a test, or a file on a handle that was left open. */
+const SILENCE_LIMIT_MS = 300_000;
 /** Found in the environment of whatever the tests start, so that processes left behind are known as theirs. */
 const MARKER = "SPILLWAY_TEST_RUN";
 const LEFT_BEHIND_GRACE_MS = 5_000;
+
+/** They wait more than they work, and neither measure anything nor break what others use. */
+const SOCIABLE = ["cli", "compose", "handover", "job", "preflight", "protocol", "relay", "steering", "verify"].map(
+  (name) => join("test", "integration", `${name}.test.ts`),
+);
 
 interface Tally {
   readonly passed: number;
@@ -93,11 +99,14 @@ function isUnit(file: string): boolean {
   return file.startsWith(join("test", "unit") + sep);
 }
 
-/** Integration tests measure time and kill processes: nothing else may run beside them. */
+/** The other integration tests measure, or kill and freeze: nothing else may run beside them. */
 function phasesOf(files: readonly string[]): Phase[] {
+  const inPairs = Math.min(2, availableParallelism());
+  const isSociable = (file: string) => SOCIABLE.includes(file);
   const phases = [
-    { files: files.filter(isUnit), concurrency: Math.min(2, availableParallelism()) },
-    { files: files.filter((file) => !isUnit(file)), concurrency: 1 },
+    { files: files.filter(isUnit), concurrency: inPairs },
+    { files: files.filter(isSociable), concurrency: inPairs },
+    { files: files.filter((file) => !isUnit(file) && !isSociable(file)), concurrency: 1 },
   ];
   return phases.filter((phase) => phase.files.length > 0);
 }
@@ -121,7 +130,7 @@ async function runPhase({ files, concurrency }: Phase, signal: AbortSignal): Pro
     files: files.map((file) => join(ROOT, file)),
     cwd: ROOT,
     concurrency,
-    timeout: TEST_TIMEOUT_MS,
+    timeout: FILE_TIMEOUT_MS,
     signal: stopping,
   });
   events.on("data", () => watchdog.refresh());

@@ -134,13 +134,13 @@ for (const seed of seeds(1)) {
   });
 }
 
-const LONG_FORM = process.env["SPILLWAY_SEEDS"] !== undefined;
-const inLongForm = { skip: LONG_FORM ? false : "shown by the long form: SPILLWAY_SEEDS=10" };
-
-test("the control: what KafkaJS's own producer loses in the same place", inLongForm, async (t) => {
-  const [seed] = seeds(1);
-  const result = await killLeaderWhile(writeByKafkajs, seed ?? 1);
-  // It loses some in most runs, not in all: shown, not asserted. What is asserted is that the control was put to work.
-  t.diagnostic(`kafkajs: ${JSON.stringify(result)}`);
-  assert.ok(result.acknowledged > 1_000, `only ${result.acknowledged} were acknowledged`);
-});
+/** Shown by the long form, SPILLWAY_SEEDS=10, and not in the suite, which has not the time. */
+if (process.env["SPILLWAY_SEEDS"] !== undefined) {
+  test("the control: what KafkaJS's own producer loses in the same place", async (t) => {
+    const [seed] = seeds(1);
+    const result = await killLeaderWhile(writeByKafkajs, seed ?? 1);
+    // It loses some in most runs, not in all: shown, not asserted. What is asserted is that the control was put to work.
+    t.diagnostic(`kafkajs: ${JSON.stringify(result)}`);
+    assert.ok(result.acknowledged > 1_000, `only ${result.acknowledged} were acknowledged`);
+  });
+}
