@@ -60,15 +60,25 @@ export async function fetchOffsets(
 export async function committedOffsets(
   brokers: Brokers,
   group: string,
-  { topic, partitions: count }: { readonly topic: string; readonly partitions: number },
+  source: { readonly topic: string; readonly partitions: number },
 ): Promise<ReadonlyMap<number, bigint>> {
+  const { committed } = await groupCommits(brokers, group, source);
+  return new Map(committed.map(({ partition, offset }) => [partition, offset]));
+}
+
+/** The same with what stands beside the offsets, and the group's coordinator. @throws SpillwayError as that does */
+export async function groupCommits(
+  brokers: Brokers,
+  group: string,
+  { topic, partitions: count }: { readonly topic: string; readonly partitions: number },
+): Promise<{ readonly coordinator: number; readonly committed: readonly CommittedOffset[] }> {
   await brokers.topics([]); // learns where the brokers are
   const check = (code: number) => assertRead(code, group);
-  const { nodeId, errorCode } = await askForCoordinator(brokers, "group", group);
+  const { nodeId: coordinator, errorCode } = await askForCoordinator(brokers, "group", group);
   check(errorCode);
   const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
-  const committed = await fetchOffsets(brokers, nodeId, { group, partitions, requireStable: false, check });
-  return new Map(committed.map(({ partition, offset }) => [partition, offset]));
+  const committed = await fetchOffsets(brokers, coordinator, { group, partitions, requireStable: false, check });
+  return { coordinator, committed };
 }
 
 function assertRead(code: number, group: string): void {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import type { FieldCodec } from "../../src/kafka/protocol/codec.ts";
+import * as describeMessages from "../../src/kafka/protocol/describe-messages.ts";
 import * as messages from "../../src/kafka/protocol/messages.ts";
 import * as transactionMessages from "../../src/kafka/protocol/transaction-messages.ts";
 import { testServices } from "../helpers/services.ts";
@@ -24,7 +25,7 @@ interface Field {
 }
 
 const definitions = new Map<string, Definition>();
-const apis = [...Object.values(messages), ...Object.values(transactionMessages)];
+const apis = [messages, transactionMessages, describeMessages].flatMap((module) => Object.values(module));
 
 before(async () => {
   const { java } = await testServices();
