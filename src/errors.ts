@@ -18,7 +18,8 @@ export type ErrorCode =
   | "FENCED"
   | "PROTOCOL"
   | "TIMEOUT"
-  | "RECORDS_UNACCOUNTED";
+  | "RECORDS_UNACCOUNTED"
+  | "PREFLIGHT_FAILED";
 
 /** Where it happened and what to do next: whatever of it is known. */
 export interface ErrorContext {

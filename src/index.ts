@@ -5,6 +5,9 @@ export { GROUP_DEFAULTS, GroupMember, type GroupOptions } from "./kafka/group-me
 export { KAFKA_DEFAULTS, type KafkaOptions, type SaslOptions } from "./kafka/options.ts";
 export { RecordProducer, type RecordProducerOptions } from "./kafka/record-producer.ts";
 export { FETCH_DEFAULTS, type FetchOptions, openSource } from "./kafka/source.ts";
+export type { Finding, Severity } from "./preflight/finding.ts";
+export { type PreflightContext, type PreflightLimits, preflight } from "./preflight/preflight.ts";
+export type { PreflightReport } from "./preflight/report.ts";
 export { RELAY_DEFAULTS, type RelayOptions } from "./relay/options.ts";
 export { type RelayContext, runRelay } from "./relay/relay.ts";
 export type { JobReport } from "./relay/report.ts";

@@ -31,6 +31,7 @@ export const EXIT = {
  * | 11 | records could not be delivered |
  * | 12 | a broker answered what it must not, or too late |
  * | 13 | not stopped in time |
+ * | 14 | the preflight found what can't work, or with --strict what deserves a look |
  * | 130 | ended at once by a second signal; or a demo that was interrupted |
  */
 const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
@@ -53,6 +54,7 @@ const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   FENCED: 11,
   PROTOCOL: 12,
   TIMEOUT: 12,
+  PREFLIGHT_FAILED: 14,
 };
 
 export function exitCodeOf(error: unknown): number {

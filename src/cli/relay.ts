@@ -4,9 +4,11 @@ import type { Config } from "../config/config.ts";
 import { required } from "../config/required.ts";
 import type { RelayOptions } from "../relay/options.ts";
 import { type CliContext, prepare } from "./context.ts";
+import { EXIT } from "./exit-codes.ts";
 import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
+import { dryRun, lookFirst } from "./preflight.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 /** What disconnecting and leaving the group may take, on top of the drain. */
@@ -20,13 +22,21 @@ export function relayCommand(context: CliContext): Command {
       boundHeap("relay");
       const { config, log } = await prepare(context, command, "relay");
       const options = relayOptions(config);
+      const { values } = config;
+      const file = values["relay.json"];
+      if (values["relay.dryRun"]) {
+        const isDone = await dryRun(options, { log, strict: values["relay.strict"], file });
+        // Interrupted: nothing is known, so this is no success.
+        if (!isDone) context.exitCode = EXIT.interrupted;
+        return;
+      }
       const { runRelay } = await import("../relay/relay.ts");
-      const report = await untilStopped({ log, deadlineMs: options.drainDeadlineMs + LEAVING_MS }, (signal) =>
-        runRelay(options, { signal, log }),
-      );
+      const report = await untilStopped({ log, deadlineMs: options.drainDeadlineMs + LEAVING_MS }, async (signal) => {
+        if (values["relay.preflight"]) await lookFirst(options, { log, strict: values["relay.strict"], signal });
+        return await runRelay(options, { signal, log });
+      });
       if (report === undefined) return;
       log.info(report, "the job is done");
-      const file = config.values["relay.json"];
       if (file !== undefined) await writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`);
     });
   return command;

@@ -3,6 +3,7 @@ import { CONSUMER_OPTIONS } from "./options/consumer.ts";
 import { DEMO_OPTIONS } from "./options/demo.ts";
 import { GENERAL_OPTIONS } from "./options/general.ts";
 import { KAFKA_OPTIONS } from "./options/kafka.ts";
+import { PREFLIGHT_OPTIONS } from "./options/preflight.ts";
 import { PRODUCE_OPTIONS } from "./options/produce.ts";
 import { RELAY_OPTIONS } from "./options/relay.ts";
 import { SINK_OPTIONS } from "./options/sink.ts";
@@ -14,6 +15,7 @@ export const OPTIONS = {
   ...KAFKA_OPTIONS,
   ...CONSUMER_OPTIONS,
   ...RELAY_OPTIONS,
+  ...PREFLIGHT_OPTIONS,
   ...SINK_OPTIONS,
   ...PRODUCE_OPTIONS,
   ...VERIFY_OPTIONS,
