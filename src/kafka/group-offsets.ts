@@ -62,28 +62,32 @@ export async function committedOffsets(
   group: string,
   source: { readonly topic: string; readonly partitions: number },
 ): Promise<ReadonlyMap<number, bigint>> {
-  const { committed } = await groupCommits(brokers, group, source);
+  const { committed } = await groupCommits(brokers, group, source, false);
   return new Map(committed.map(({ partition, offset }) => [partition, offset]));
 }
 
-/** The same with what stands beside the offsets, and the group's coordinator. @throws SpillwayError as that does */
+/**
+ * The same with what stands beside the offsets, and the group's coordinator.
+ * @throws SpillwayError as that does; PROTOCOL, retryable, where stable offsets are required and a transaction is open
+ */
 export async function groupCommits(
   brokers: Brokers,
   group: string,
   { topic, partitions: count }: { readonly topic: string; readonly partitions: number },
+  requireStable: boolean,
 ): Promise<{ readonly coordinator: number; readonly committed: readonly CommittedOffset[] }> {
   await brokers.topics([]); // learns where the brokers are
   const check = (code: number) => assertRead(code, group);
   const { nodeId: coordinator, errorCode } = await askForCoordinator(brokers, "group", group);
   check(errorCode);
   const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
-  const committed = await fetchOffsets(brokers, coordinator, { group, partitions, requireStable: false, check });
+  const committed = await fetchOffsets(brokers, coordinator, { group, partitions, requireStable, check });
   return { coordinator, committed };
 }
 
 function assertRead(code: number, group: string): void {
   if (code === ERROR.NONE) return;
   const what = "Reading a group's offsets";
-  if (!isCoordinatorMoved(code)) throw kafkaError(what, code, { group });
+  if (!isCoordinatorMoved(code) && code !== ERROR.UNSTABLE_OFFSET_COMMIT) throw kafkaError(what, code, { group });
   throw new SpillwayError("PROTOCOL", `${what}: ${errorName(code)}`, { retryable: true, context: { group } });
 }

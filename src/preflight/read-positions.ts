@@ -21,9 +21,9 @@ export async function readGroup(
 ): Promise<Answer<GroupFacts>> {
   if (!isMade) return { kind: "known", value: NO_GROUP };
   const { topic, topicId, partitions } = source;
-  return await asker.persist("Reading the group's offsets", async () => {
+  const read = async (requireStable: boolean): Promise<GroupFacts> => {
     const wanted = { topic, partitions: partitions.length };
-    const { coordinator, committed } = await groupCommits(brokers, group.group, wanted);
+    const { coordinator, committed } = await groupCommits(brokers, group.group, wanted, requireStable);
     const operations = await asker.once("Describing the group", () =>
       groupOperations(brokers, coordinator, group.group),
     );
@@ -33,7 +33,11 @@ export async function readGroup(
       isOfEarlierTopic: isEarlier,
       operations,
     };
-  });
+  };
+  // Behind a commit that is on its way. Where relays commit all the time, the one before it has to do.
+  const stable = await asker.persist("Reading the group's offsets", () => read(true));
+  if (stable.kind === "known" || stable.isForbidden) return stable;
+  return await asker.once("Reading the group's offsets", () => read(false));
 }
 
 const NO_GROUP: GroupFacts = {

@@ -109,7 +109,7 @@ function times(
         why: "the brokers refuse them, and the relay can't go on behind them",
         action: "raise message.timestamp.before.max.ms of the target",
         context: { topic, beforeMaxMs, oldestMs: age },
-        failure: "DELIVERY_FAILED",
+        failure: "PROTOCOL",
       }),
     );
   }

@@ -58,7 +58,7 @@ function compaction({ topic, found }: TargetFacts, settings: TopicSettings, fact
         why: "a compacted topic refuses records without a key",
         action: "take `compact` from its cleanup.policy, give the records a key (`keyed by`), or divert them",
         context: { topic, records: keyless },
-        failure: "DELIVERY_FAILED",
+        failure: "PROTOCOL",
       }),
     ];
   }
