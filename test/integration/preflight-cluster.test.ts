@@ -60,7 +60,7 @@ describe("a user with few permissions", () => {
 
   async function grant(...what: readonly string[]): Promise<void> {
     const args = ["--bootstrap-server", services.brokers.join(), "--add", "--allow-principal", "User:relay", ...what];
-    const { code, stderr } = await services.kafka.runTool("kafka.admin.AclCommand", args);
+    const { code, stderr } = await services.kafka.runTool("org.apache.kafka.tools.AclCommand", args);
     assert.equal(code, 0, stderr);
   }
 
@@ -75,6 +75,7 @@ describe("a user with few permissions", () => {
         [`topic ${hot}`, ["READ"]],
         [`topic ${wide}`, ["WRITE"]],
         [`group ${group}`, ["READ"]],
+        [`transactional id spillway-relay:${group}:${hot}-0`, ["WRITE"]],
       ],
     );
     assert.ok(errorsOf(first).every(({ failure }) => failure === "NOT_AUTHORIZED"));
@@ -83,6 +84,7 @@ describe("a user with few permissions", () => {
 
     await grant("--operation", "READ", "--topic", hot, "--group", group);
     await grant("--operation", "WRITE", "--topic", wide);
+    await grant("--operation", "WRITE", "--transactional-id", "spillway-relay:", "--resource-pattern-type", "prefixed");
     const second = await preflight(options(wide), context());
     assert.deepEqual(errorsOf(second), []);
     assert.equal(second.sample?.records, 100);
