@@ -97,8 +97,8 @@ describe("a user with few permissions", () => {
     );
 
     await grant("--operation", "CREATE", "--topic", fresh);
-    await grant("--operation", "DESCRIBE", "--operation", "DESCRIBE_CONFIGS", "--cluster");
-    await grant("--operation", "DESCRIBE_CONFIGS", "--topic", hot, "--topic", wide, "--topic", fresh);
+    await grant("--operation", "DESCRIBE", "--operation", "DescribeConfigs", "--cluster");
+    await grant("--operation", "DescribeConfigs", "--topic", hot, "--topic", wide, "--topic", fresh);
     const last = await preflight(options(fresh), context());
     assert.deepEqual(errorsOf(last), []);
     assert.ok(codesOf(last).includes("PERMISSIONS_SUFFICE"), codesOf(last).join());
