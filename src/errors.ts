@@ -21,7 +21,8 @@ export type ErrorCode =
   | "NOT_DRAINED"
   | "PROTOCOL"
   | "TIMEOUT"
-  | "RECORDS_UNACCOUNTED";
+  | "RECORDS_UNACCOUNTED"
+  | "PREFLIGHT_FAILED";
 
 /** Where it happened and what to do next: whatever of it is known. */
 export interface ErrorContext {

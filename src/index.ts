@@ -10,6 +10,9 @@ export { KAFKA_DEFAULTS, type KafkaOptions, type SaslOptions } from "./kafka/opt
 export { RecordProducer, type RecordProducerOptions } from "./kafka/record-producer.ts";
 export { FETCH_DEFAULTS, type FetchOptions, openSource } from "./kafka/source.ts";
 export { GroupLag, type LagOptions, type PartitionLag } from "./lag/group-lag.ts";
+export type { Finding, Severity } from "./preflight/finding.ts";
+export { type PreflightContext, type PreflightLimits, preflight } from "./preflight/preflight.ts";
+export type { PreflightReport } from "./preflight/report.ts";
 export { RELAY_DEFAULTS, type RelayOptions } from "./relay/options.ts";
 export { type Limits, Pace } from "./relay/pace.ts";
 export { type PartitionProgress, Progress } from "./relay/progress.ts";

@@ -33,6 +33,7 @@ export const EXIT = {
  * | 13 | not stopped in time |
  * | 14 | a consumer group still has members, or its offsets are not what a take-over or hand-back needs |
  * | 15 | a topic that is to be handed back is not drained |
+ * | 16 | the preflight found what can't work, or with --strict what deserves a look |
  * | 130 | ended at once by a second signal; or a demo that was interrupted |
  */
 const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
@@ -58,6 +59,7 @@ const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   GROUP_ACTIVE: 14,
   GROUP_MISMATCH: 14,
   NOT_DRAINED: 15,
+  PREFLIGHT_FAILED: 16,
 };
 
 export function exitCodeOf(error: unknown): number {

@@ -11,9 +11,11 @@ import type { JobReport } from "../relay/report.ts";
 import type { Settings } from "../relay/settings.ts";
 import { newRelayStats } from "../relay/stats.ts";
 import { type CliContext, prepare } from "./context.ts";
+import { EXIT } from "./exit-codes.ts";
 import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions, relayGroup } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
+import { dryRun, lookFirst } from "./preflight.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 const YIELD_LAG = { kind: "seconds", seconds: 10 } as const;
@@ -28,12 +30,20 @@ export function relayCommand(context: CliContext): Command {
       boundHeap("relay");
       const { config, log } = await prepare(context, command, "relay");
       const options = relayOptions(config);
-      const report = await untilStopped({ log, deadlineMs: options.drainDeadlineMs + LEAVING_MS }, (signal) =>
-        runWatched(options, config.values["relay.listen"], { signal, log }),
-      );
+      const { values } = config;
+      const file = values["relay.json"];
+      if (values["relay.dryRun"]) {
+        const isDone = await dryRun(options, { log, strict: values["relay.strict"], file });
+        // Interrupted: nothing is known, so this is no success.
+        if (!isDone) context.exitCode = EXIT.interrupted;
+        return;
+      }
+      const report = await untilStopped({ log, deadlineMs: options.drainDeadlineMs + LEAVING_MS }, async (signal) => {
+        if (values["relay.preflight"]) await lookFirst(options, { log, strict: values["relay.strict"], signal });
+        return await runWatched(options, values["relay.listen"], { signal, log });
+      });
       if (report === undefined) return;
       log.info(report, "the job is done");
-      const file = config.values["relay.json"];
       if (file !== undefined) await writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`);
     });
   return command;

@@ -4,6 +4,7 @@ import { DEMO_OPTIONS } from "./options/demo.ts";
 import { GENERAL_OPTIONS } from "./options/general.ts";
 import { HANDOVER_OPTIONS } from "./options/handover.ts";
 import { KAFKA_OPTIONS } from "./options/kafka.ts";
+import { PREFLIGHT_OPTIONS } from "./options/preflight.ts";
 import { PRODUCE_OPTIONS } from "./options/produce.ts";
 import { RELAY_OPTIONS } from "./options/relay.ts";
 import { SINK_OPTIONS } from "./options/sink.ts";
@@ -17,6 +18,7 @@ export const OPTIONS = {
   ...CONSUMER_OPTIONS,
   ...RELAY_OPTIONS,
   ...STEERING_OPTIONS,
+  ...PREFLIGHT_OPTIONS,
   ...SINK_OPTIONS,
   ...PRODUCE_OPTIONS,
   ...VERIFY_OPTIONS,

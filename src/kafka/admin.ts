@@ -50,9 +50,25 @@ export async function endOffsets(brokers: Brokers, topic: string): Promise<Reado
   return new Map(ends.map(({ partition, offset }) => [partition, offset]));
 }
 
-async function createTopic(brokers: Brokers, wanted: WantedTopic, signal: AbortSignal): Promise<void> {
-  const { topic, partitions, replicationFactor = -1, config = {} } = wanted;
-  const request = {
+/** What the cluster says to creating a topic, without creating it. */
+export interface CreationCheck {
+  /** `NONE` if it would be created. */
+  readonly errorCode: number;
+  readonly errorMessage: string | null;
+  /** That it would have, -1 where this user may not know. */
+  readonly replicationFactor: number;
+}
+
+/** Asks whether a topic would be created; nothing is. @throws SpillwayError as `Brokers.request` */
+export async function checkCreation(brokers: Brokers, wanted: WantedTopic): Promise<CreationCheck> {
+  const { topics } = await brokers.request(createTopics, creation(wanted, true), "any");
+  const [answer] = topics;
+  if (answer === undefined) throw new SpillwayError("PROTOCOL", `The answer leaves out the topic ${wanted.topic}`);
+  return answer;
+}
+
+function creation({ topic, partitions, replicationFactor = -1, config = {} }: WantedTopic, validateOnly: boolean) {
+  return {
     topics: [
       {
         name: topic,
@@ -63,8 +79,13 @@ async function createTopic(brokers: Brokers, wanted: WantedTopic, signal: AbortS
       },
     ],
     timeoutMs: CREATE_TIMEOUT_MS,
-    validateOnly: false,
+    validateOnly,
   };
+}
+
+async function createTopic(brokers: Brokers, wanted: WantedTopic, signal: AbortSignal): Promise<void> {
+  const { topic } = wanted;
+  const request = creation(wanted, false);
   const response = await retry(() => brokers.request(createTopics, request, "any", CREATE_TIMEOUT_MS), {
     signal,
     backoff: BACKOFF,

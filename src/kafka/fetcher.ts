@@ -5,7 +5,8 @@ import { pause, retry } from "../runtime/backoff.ts";
 import { InFlightLimit } from "../runtime/in-flight-limit.ts";
 import { Brokers, kafkaError } from "./cluster.ts";
 import { ERROR, errorName, isStaleMetadata } from "./error-codes.ts";
-import { EARLIEST, isolationLevel, LATEST, MISSING_TOPIC_MS, offsetsAt, topicMissing } from "./offsets.ts";
+import { fetchRequest } from "./fetch-request.ts";
+import { EARLIEST, LATEST, MISSING_TOPIC_MS, offsetsAt, topicMissing } from "./offsets.ts";
 import type { KafkaOptions } from "./options.ts";
 import type { ValueOf } from "./protocol/codec.ts";
 import { fetch } from "./protocol/messages.ts";
@@ -153,7 +154,12 @@ export class Fetcher implements AsyncDisposable {
       const led = this.#readings.filter((reading) => reading.leader === leader);
       if (led.length === 0) return;
       try {
-        const response = await this.#brokers.request(fetch, this.#request(led), leader, this.#options.maxWaitMs);
+        const response = await this.#brokers.request(
+          fetch,
+          fetchRequest(led, this.#options),
+          leader,
+          this.#options.maxWaitMs,
+        );
         if (response.errorCode !== ERROR.NONE) throw kafkaError("Fetching", response.errorCode);
         await this.#take(response, led);
         failures = 0;
@@ -168,32 +174,6 @@ export class Fetcher implements AsyncDisposable {
         return;
       }
     }
-  }
-
-  #request(led: readonly Reading[]) {
-    const { maxWaitMs, minBytes, responseBytes, partitionBytes, isolation } = this.#options;
-    return {
-      replicaId: -1,
-      maxWaitMs,
-      minBytes,
-      maxBytes: responseBytes,
-      isolationLevel: isolationLevel(isolation),
-      sessionId: 0,
-      sessionEpoch: -1, // no fetch session: every request names all its partitions
-      topics: runsOfTopics(led).map((readings) => ({
-        topicId: readings[0].topicId,
-        partitions: readings.map(({ partition, offset }) => ({
-          partition,
-          currentLeaderEpoch: -1,
-          fetchOffset: offset,
-          lastFetchedEpoch: -1,
-          logStartOffset: -1n,
-          partitionMaxBytes: partitionBytes,
-        })),
-      })),
-      forgottenTopicsData: [],
-      rackId: "",
-    };
   }
 
   async #take(response: FetchResponse, led: readonly Reading[]): Promise<void> {
@@ -292,20 +272,6 @@ export class Fetcher implements AsyncDisposable {
     this.#failure ??= { error };
     this.#wake?.();
   }
-}
-
-/**
- * Neighbours of one topic, in the order given. Topics are not brought together across it: partitions that are served
- * often would follow one of theirs that never is to the front, and leave no room for other topics.
- */
-function runsOfTopics(readings: readonly Reading[]): readonly (readonly [Reading, ...Reading[]])[] {
-  const runs: [Reading, ...Reading[]][] = [];
-  for (const reading of readings) {
-    const last = runs.at(-1);
-    if (last?.[0].topicId === reading.topicId) last.push(reading);
-    else runs.push([reading]);
-  }
-  return runs;
 }
 
 function recreated({ topic, partition, topicId, offset }: Reading, newId: string): SpillwayError {

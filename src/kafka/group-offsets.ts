@@ -66,6 +66,25 @@ export async function committedOffsets(
   return new Map(committed.map(({ partition, offset }) => [partition, offset]));
 }
 
+/**
+ * The same with what stands beside the offsets, and the group's coordinator.
+ * @throws SpillwayError as that does; PROTOCOL, retryable, where stable offsets are required and a transaction is open
+ */
+export async function groupCommits(
+  brokers: Brokers,
+  group: string,
+  { topic, partitions: count }: { readonly topic: string; readonly partitions: number },
+  requireStable: boolean,
+): Promise<{ readonly coordinator: number; readonly committed: readonly CommittedOffset[] }> {
+  const coordinator = await coordinatorOf(brokers, group);
+  const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
+  const check = (code: number) => assertCoordinated("Reading a group's offsets", code, { group });
+  return {
+    coordinator,
+    committed: await fetchOffsets(brokers, coordinator, { group, partitions, requireStable, check }),
+  };
+}
+
 /** The same for partitions of any topics, or for all that the group has committed. @throws as `committedOffsets` */
 export async function offsetsOfGroup(
   brokers: Brokers,

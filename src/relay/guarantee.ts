@@ -6,7 +6,7 @@ import { WRITER_DEFAULTS, Writer } from "../kafka/writer.ts";
 import { AtLeastOnce } from "./at-least-once.ts";
 import type { Delivery, DeliveryParts } from "./delivery.ts";
 import { ExactlyOnce } from "./exactly-once.ts";
-import type { RelayOptions } from "./options.ts";
+import { type RelayOptions, transactionalIdOf } from "./options.ts";
 
 /** How the relay delivers. */
 export interface Guarantee {
@@ -64,9 +64,7 @@ function exactlyOnce(options: RelayOptions, { signal, log }: Context): Guarantee
     shares: (assignment) =>
       transactionPer === "member" ? together(assignment) : assignment.map((partition) => [partition]),
     open: async (share, parts) => {
-      const [{ topic, partition }] = share as readonly [TopicPartition];
-      const name = transactionPer === "member" ? `${instanceId}` : `${topic}-${partition}`;
-      const transactionalId = `spillway-relay:${group.group}:${name}`;
+      const transactionalId = transactionalIdOf(options, (share as readonly [TopicPartition])[0]);
       await using stack = new AsyncDisposableStack();
       const writer = stack.use(
         await TransactionalWriter.open({

@@ -83,6 +83,14 @@ export const RELAY_DEFAULTS = {
   drainDeadlineMs: 20_000,
 } as const satisfies Partial<RelayOptions>;
 
+/** Of the transactions for a source partition, or for all of a static member's. */
+export function transactionalIdOf(
+  { group: { group, instanceId }, transactionPer }: Pick<RelayOptions, "group" | "transactionPer">,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+): string {
+  return `spillway-relay:${group}:${transactionPer === "member" ? instanceId : `${topic}-${partition}`}`;
+}
+
 /** Less than this is not worth a request. */
 const LEAST_BYTES = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import type { Job } from "./job.ts";
 import type { RelayOptions } from "./options.ts";
+import { targetsOf } from "./routing.ts";
 import type { RelayStats } from "./stats.ts";
-import { targetsOf } from "./topics.ts";
 
 /** What a job has done. Counts are those of the instance that reports: others have their own. */
 export interface JobReport {

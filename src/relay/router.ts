@@ -22,6 +22,11 @@ export class Router<Target> {
     }));
   }
 
+  /** Those of the rules in their order, then the one of what fits none. `route` returns one of them. */
+  get routes(): readonly Route<Target>[] {
+    return [...this.#rules.map(({ route }) => route), this.#otherwise];
+  }
+
   route(cursor: RecordCursor, batch: RecordBatch, nowMs: number): Route<Target> {
     for (const { matches, route } of this.#rules) if (matches(cursor, batch, nowMs)) return route;
     return this.#otherwise;

@@ -1,3 +1,4 @@
+import { SpillwayError } from "../errors.ts";
 import type { RecordBatch } from "../record-batch/batch.ts";
 import type { RecordCursor } from "../record-batch/record-cursor.ts";
 import { timestampOf } from "../record-batch/records.ts";
@@ -34,6 +35,30 @@ export interface Rule {
   readonly when: Condition;
   readonly to: TargetTopic | "drop";
   readonly key?: KeySource;
+}
+
+/** All topics that are written to, each once, the main one first. @throws SpillwayError CONFIG_INVALID */
+export function targetsOf(options: {
+  readonly source: string;
+  readonly target: string;
+  readonly partitions: number;
+  readonly rules?: readonly Rule[];
+}): readonly TargetTopic[] {
+  const { source, target, partitions, rules = [] } = options;
+  const targets = new Map<string, TargetTopic>([[target, { topic: target, partitions }]]);
+  for (const { to } of rules) {
+    if (to === "drop") continue;
+    const known = targets.get(to.topic) ?? to;
+    if (known.partitions !== to.partitions) {
+      throw new SpillwayError(
+        "CONFIG_INVALID",
+        `Topic ${to.topic} is given ${known.partitions} partitions and ${to.partitions}`,
+      );
+    }
+    targets.set(to.topic, to);
+  }
+  if (targets.has(source)) throw new SpillwayError("CONFIG_INVALID", `A topic can't be relayed into itself: ${source}`);
+  return [...targets.values()];
 }
 
 /** A rule that looks at more than the key can send records of one key different ways: then their order is lost. */

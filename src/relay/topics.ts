@@ -1,12 +1,11 @@
 import type { Logger } from "pino";
-import { SpillwayError } from "../errors.ts";
 import { ensureTopic } from "../kafka/admin.ts";
 import { Brokers } from "../kafka/cluster.ts";
 import { topicMissing } from "../kafka/offsets.ts";
 import { retry } from "../runtime/backoff.ts";
 import type { RelayOptions } from "./options.ts";
 import { deadLetterTopicOf } from "./poison.ts";
-import { canSplitKeys, type TargetTopic } from "./routing.ts";
+import { canSplitKeys, targetsOf } from "./routing.ts";
 
 const BACKOFF = { baseMs: 100, maxMs: 2_000 };
 
@@ -38,29 +37,6 @@ export async function prepareTopics(
   const sourcePartitions = found.partitions.length;
   log.info({ source, sourcePartitions, targets }, "relaying");
   return { sourcePartitions };
-}
-
-/** All topics that are written to, each once. @throws SpillwayError CONFIG_INVALID */
-export function targetsOf({
-  source,
-  target,
-  partitions,
-  rules = [],
-}: Pick<RelayOptions, "source" | "target" | "partitions" | "rules">): readonly TargetTopic[] {
-  const targets = new Map<string, TargetTopic>([[target, { topic: target, partitions }]]);
-  for (const { to } of rules) {
-    if (to === "drop") continue;
-    const known = targets.get(to.topic) ?? to;
-    if (known.partitions !== to.partitions) {
-      throw new SpillwayError(
-        "CONFIG_INVALID",
-        `Topic ${to.topic} is given ${known.partitions} partitions and ${to.partitions}`,
-      );
-    }
-    targets.set(to.topic, to);
-  }
-  if (targets.has(source)) throw new SpillwayError("CONFIG_INVALID", `A topic can't be relayed into itself: ${source}`);
-  return [...targets.values()];
 }
 
 /** Dead letters are few, and their order is worth keeping: one partition, unless somebody has made it with more. */

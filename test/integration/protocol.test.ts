@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import type { FieldCodec } from "../../src/kafka/protocol/codec.ts";
+import * as describeMessages from "../../src/kafka/protocol/describe-messages.ts";
 import * as groupMessages from "../../src/kafka/protocol/group-messages.ts";
 import * as messages from "../../src/kafka/protocol/messages.ts";
 import * as transactionMessages from "../../src/kafka/protocol/transaction-messages.ts";
@@ -25,7 +26,8 @@ interface Field {
 }
 
 const definitions = new Map<string, Definition>();
-const apis = [messages, groupMessages, transactionMessages].flatMap((table) => Object.values(table));
+const tables = [messages, groupMessages, transactionMessages, describeMessages];
+const apis = tables.flatMap((table) => Object.values(table));
 
 before(async () => {
   const { java } = await testServices();

@@ -71,7 +71,7 @@ export const RELAY_OPTIONS = {
     flag: "--json",
     env: "SPILLWAY_RELAY_JSON",
     commands: COMMANDS,
-    description: "a file for the report of a relay that has come to its end, as JSON",
+    description: "a file for the report of a relay that has come to its end, or of a dry run, as JSON",
   }),
   "relay.guarantee": option({
     kind: choice("exactly-once", "at-least-once"),

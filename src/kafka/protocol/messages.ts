@@ -359,37 +359,3 @@ export const createTopics = api(
     ),
   }),
 );
-
-export const describeConfigs = api(
-  "DescribeConfigs",
-  32,
-  4,
-  struct({
-    resources: array(struct({ resourceType: int8, resourceName: string, configurationKeys: nullableArray(string) })),
-    includeSynonyms: bool,
-    includeDocumentation: bool,
-  }),
-  struct({
-    throttleTimeMs: int32,
-    results: array(
-      struct({
-        errorCode: int16,
-        errorMessage: nullableString,
-        resourceType: int8,
-        resourceName: string,
-        configs: array(
-          struct({
-            name: string,
-            value: nullableString,
-            readOnly: bool,
-            configSource: int8,
-            isSensitive: bool,
-            synonyms: array(struct({ name: string, value: nullableString, source: int8 })),
-            configType: int8,
-            documentation: nullableString,
-          }),
-        ),
-      }),
-    ),
-  }),
-);

@@ -7,8 +7,14 @@ import { type NewRecord, stampBatch } from "../../../src/record-batch/batch-buil
 import { partitionForKey } from "../../../src/record-batch/murmur2.ts";
 import { RecordCursor } from "../../../src/record-batch/record-cursor.ts";
 import { type KafkaRecord, readRecords } from "../../../src/record-batch/records.ts";
-import { type Condition, canSplitKeys, keyReaderOf, matcherOf, type Rule } from "../../../src/relay/routing.ts";
-import { targetsOf } from "../../../src/relay/topics.ts";
+import {
+  type Condition,
+  canSplitKeys,
+  keyReaderOf,
+  matcherOf,
+  type Rule,
+  targetsOf,
+} from "../../../src/relay/routing.ts";
 import { Transcoder, type TranscoderInput } from "../../../src/relay/transcoder.ts";
 import { batchOf, NO_PRODUCER } from "../../helpers/batches.ts";
 
