@@ -28,7 +28,8 @@ export class Pace {
   #fraction = 1;
   #debt = { records: 0, bytes: 0 };
   #settledAt: number;
-  #changed = Promise.withResolvers<void>();
+  /** Whoever waits, until a limit is changed. Not one promise for all: each race for it would stay in memory. */
+  readonly #waiting = new Set<AbortController>();
   #records = 0;
 
   /** @param now milliseconds of a clock that only goes forward */
@@ -102,9 +103,9 @@ export class Pace {
       if (ms <= 0) return;
       const waiting = new AbortController();
       const until = AbortSignal.any([signal, waiting.signal]);
-      const slept = sleep(Math.min(ms, LONGEST_SLEEP_MS), undefined, { signal: until }).catch(() => {});
-      await Promise.race([slept, this.#changed.promise]);
-      waiting.abort();
+      this.#waiting.add(waiting);
+      await sleep(Math.min(ms, LONGEST_SLEEP_MS), undefined, { signal: until }).catch(() => {});
+      this.#waiting.delete(waiting);
     }
   }
 
@@ -127,8 +128,7 @@ export class Pace {
   #change(apply: () => void): void {
     this.#settle();
     apply();
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    for (const waiting of this.#waiting) waiting.abort();
   }
 
   /** Works the debt off at the rate that was in force. */
