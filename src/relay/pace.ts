@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FetchedPartition } from "../kafka/source.ts";
+import { spansOf } from "../record-batch/batch.ts";
 
 /** How fast a relay may go, all of its instances together. */
 export interface Limits {
@@ -109,20 +110,32 @@ export class Pace {
     }
   }
 
+  /** True while there is a limit. */
+  get isLimited(): boolean {
+    const { records, bytes } = this.rates;
+    return records !== Infinity || bytes !== Infinity;
+  }
+
   /**
    * The first piece of what was fetched, as large as it may be relayed in one go, and the rest. A piece ends at an
-   * offset, so that it can be committed.
+   * offset, so that it can be committed. It is measured by records: offsets may hold none, for long stretches.
    */
   split(fetched: FetchedPartition): { readonly piece: FetchedPartition; readonly rest?: FetchedPartition } {
+    if (!this.isLimited) return { piece: fetched };
     const { records, bytes } = this.rates;
-    const offsets = offsetsIn(fetched);
-    const wanted = Math.max(
-      1,
-      Math.floor(Math.min(records, (bytes * offsets) / fetched.batches.length) * PIECE_SECONDS),
-    );
-    if (wanted >= offsets) return { piece: fetched };
-    const end = fetched.fetchOffset + BigInt(wanted);
-    return { piece: { ...fetched, endOffset: end, nextOffset: end }, rest: { ...fetched, fetchOffset: end } };
+    let [recordsLeft, bytesLeft] = [Math.max(1, records * PIECE_SECONDS), bytes * PIECE_SECONDS];
+    for (const span of spansOf(fetched)) {
+      const fits = Math.min(recordsLeft / span.records, bytesLeft / span.bytes);
+      if (fits < 1) {
+        const wanted = span.from + BigInt(Math.floor(fits * Number(span.to - span.from)));
+        const end = wanted > fetched.fetchOffset ? wanted : fetched.fetchOffset + 1n;
+        if (end >= fetched.nextOffset) break;
+        return { piece: { ...fetched, endOffset: end, nextOffset: end }, rest: { ...fetched, fetchOffset: end } };
+      }
+      recordsLeft -= span.records;
+      bytesLeft -= span.bytes;
+    }
+    return { piece: fetched };
   }
 
   #change(apply: () => void): void {
@@ -149,8 +162,4 @@ function left(debt: number, paid: number): number {
 
 function timeFor(debt: number, perSecond: number): number {
   return debt === 0 ? 0 : (debt / perSecond) * 1_000;
-}
-
-function offsetsIn({ fetchOffset, nextOffset }: FetchedPartition): number {
-  return Number(nextOffset - fetchOffset);
 }
