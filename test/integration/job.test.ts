@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Brokers } from "../../src/kafka/cluster.ts";
-import type { Until } from "../../src/relay/job.ts";
+import { writeControl } from "../../src/kafka/control-topic.ts";
+import { Job, type Until } from "../../src/relay/job.ts";
 import { RELAY_DEFAULTS, type RelayOptions } from "../../src/relay/options.ts";
 import { runRelay } from "../../src/relay/relay.ts";
 import type { JobReport } from "../../src/relay/report.ts";
@@ -143,4 +144,19 @@ test("killed and started again, it ends where it was to end, with exit code 0 an
     60_000,
   );
   assert.equal((await javaOracle(wide)).records, 60_000);
+});
+
+test("a job that was begun in the same moment as another's, and isn't the one, is not gone on with later", async () => {
+  const hot = await hotTopic("twice");
+  await produce(hot, 0, 300);
+  const options = optionsOf(hot, { kind: "now" });
+  const control = { kafka, log: testLog, signal: AbortSignal.timeout(30_000) };
+  const jobs = await Promise.all([1, 2].map(() => Job.open({ kind: "now" }, options, control)));
+  assert.equal(jobs[0]?.startedAt, jobs[1]?.startedAt);
+  assert.equal((await run(options))?.recordsWritten, 300);
+  await produce(hot, 300, 100);
+  assert.equal((await run(options))?.recordsWritten, 100, "a new job");
+  // A tombstone, or what nobody can read, is no job.
+  for (const value of ["", "?"]) await writeControl(`relay-job:${options.group.group}:${hot}`, value, control);
+  assert.equal((await run(options))?.recordsRead, 0);
 });
