@@ -10,6 +10,7 @@ import { Job, type Until } from "../../src/relay/job.ts";
 import { RELAY_DEFAULTS, type RelayOptions } from "../../src/relay/options.ts";
 import { runRelay } from "../../src/relay/relay.ts";
 import type { JobReport } from "../../src/relay/report.ts";
+import { newRelayStats } from "../../src/relay/stats.ts";
 import {
   committedSum,
   consume,
@@ -23,6 +24,7 @@ import {
 } from "../helpers/kafka.ts";
 import { QUICK_SESSION, SpillwayProcess } from "../helpers/process.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
+import { deleteRecordsBefore } from "../helpers/topics.ts";
 
 const { brokers } = await testServices();
 const kafka = kafkaOf(brokers);
@@ -145,6 +147,28 @@ test("killed and started again, it ends where it was to end, with exit code 0 an
   );
   assert.equal((await javaOracle(wide)).records, 60_000);
 });
+
+for (const guarantee of ["exactly-once", "at-least-once"] as const) {
+  test(`${guarantee}: it ends though retention has taken what it had to relay`, async () => {
+    const hot = await hotTopic("outlived");
+    await produce(hot, 0, 300);
+    const ended = AbortSignal.timeout(30_000);
+    const options = optionsOf(hot, { kind: "now" }, { guarantee });
+    await Job.open({ kind: "now" }, options, { kafka, log: testLog, signal: ended });
+    // All of a partition of which nothing is committed: it is begun behind its end.
+    await deleteRecordsBefore(kafka, hot, 0, -1n);
+    const [began, stats] = [new AbortController(), newRelayStats()];
+    const slow = { ...options, limits: { recordsPerSecond: 40 } };
+    const running = runRelay(slow, { signal: began.signal, log: testLog, stats });
+    await until("some of the others", async () => stats.recordsWritten > 20);
+    began.abort();
+    await running;
+    // And the rest of those of which something is.
+    for (const partition of [1, 2]) await deleteRecordsBefore(kafka, hot, partition, -1n);
+    const report = await runRelay(options, { signal: ended, log: testLog });
+    assert.equal(report?.recordsRead, 0, "it has come to its end");
+  });
+}
 
 test("a job that was begun in the same moment as another's, and isn't the one, is not gone on with later", async () => {
   const hot = await hotTopic("twice");
