@@ -8,7 +8,7 @@ export const EXIT = {
   configuration: 2,
   /** Not stopped within the deadline after the first signal: what was in flight may be done again. */
   stopTimedOut: 13,
-  /** A second signal, or a demo that was stopped before its end. As a shell reports SIGINT. */
+  /** A second signal, or a demo, a hand-back or a word to a relay that was stopped before its end. As a shell reports SIGINT. */
   interrupted: 130,
 } as const;
 

@@ -5,6 +5,7 @@ import type { Values } from "../config/option-table.ts";
 import { SpillwayError } from "../errors.ts";
 import type { Settings } from "../relay/settings.ts";
 import { type CliContext, prepare } from "./context.ts";
+import { EXIT } from "./exit-codes.ts";
 import { addFlags } from "./flags.ts";
 import { kafkaOptions } from "./kafka-options.ts";
 import { untilStopped } from "./stop-signals.ts";
@@ -51,7 +52,9 @@ function changing(
     const settings = await untilStopped({ log, deadlineMs: STOP_DEADLINE_MS }, (signal) =>
       changeSettings(relay, change, { kafka, log, signal }),
     );
-    if (settings !== undefined) process.stdout.write(`${JSON.stringify({ ...relay, ...settings })}\n`);
+    // Nobody knows whether the relay was told.
+    if (settings === undefined) context.exitCode = EXIT.interrupted;
+    else process.stdout.write(`${JSON.stringify({ ...relay, ...settings })}\n`);
   });
 }
 
@@ -63,7 +66,10 @@ function statusCommand(context: CliContext): Command {
     const seen = await untilStopped({ log, deadlineMs: STOP_DEADLINE_MS }, (signal) =>
       lookAtRelay(relay, { kafka, log, signal }),
     );
-    if (seen === undefined) return;
+    if (seen === undefined) {
+      context.exitCode = EXIT.interrupted;
+      return;
+    }
     process.stdout.write(`${statusTable(seen)}\n`);
     const file = values["status.json"];
     if (file !== undefined) await writeFile(file, `${JSON.stringify(seen, undefined, 2)}\n`);

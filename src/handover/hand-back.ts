@@ -80,6 +80,8 @@ export async function handBack(
   const beyond = await writtenBeyond(hot, written, { ends, relayed }, kafka, hands);
 
   const planned = await plan(hot, { relayed, before, unread: unread.offsets }, hands);
+  // Before anything is changed: this user may not be allowed to look there.
+  const deadLetters = await deadLettersOf(options, hands);
   if (!dryRun) await carryOut(partitions, planned, relayed, options, hands);
   return {
     ...{ source, relayGroup, to, dryRun },
@@ -89,7 +91,7 @@ export async function handBack(
     unreadRecords: unread.records,
     handledTwiceAtMost: planned.reduce((sum, { again }) => sum + again, 0n),
     uncommittedAtLeast: beyond,
-    deadLetters: await deadLettersOf(options, hands),
+    deadLetters,
   };
 }
 

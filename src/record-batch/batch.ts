@@ -76,9 +76,10 @@ export function* readBatches(
     const end = wholeBatchEnd(batches, start, topic, partition);
     if (end === undefined) return;
     const offsets = offsetsOf(batches, start, topic, partition, behind);
+    const isWanted = offsets.lastOffset >= fetched.fetchOffset;
     try {
-      const batch = openBatch(batches.subarray(start, end), { topic, partition, ...offsets }, aborted);
-      if (batch !== undefined && batch.lastOffset >= fetched.fetchOffset) yield batch;
+      const batch = openBatch(batches.subarray(start, end), { topic, partition, ...offsets, isWanted }, aborted);
+      if (batch !== undefined) yield batch;
     } catch (error) {
       // What the reader of a batch throws where it is yielded isn't ours to judge.
       if (!(error instanceof UnreadableBatch)) throw error;
@@ -108,15 +109,58 @@ export function offsetAfter(batches: Buffer, topic: string, partition: number): 
   }
 }
 
-/** A batch, opened; undefined if it is no data to be read: control, or aborted. @throws UnreadableBatch */
+/** Where records of a part lie, and what they take, as a batch's header has it. */
+export interface BatchSpan {
+  readonly from: bigint;
+  /** Behind the last. */
+  readonly to: bigint;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/**
+ * The batches of data between the part's offsets, by their headers alone; of one that lies there in part, such a part of
+ * what it holds.
+ * @throws SpillwayError BATCH_CORRUPT if a header can't be one
+ */
+export function* spansOf(part: FetchedBytes & { readonly nextOffset: bigint }): Generator<BatchSpan, void, undefined> {
+  const { batches, topic, partition, fetchOffset, nextOffset } = part;
+  for (let start = 0, behind = 0n; ; ) {
+    const end = wholeBatchEnd(batches, start, topic, partition);
+    if (end === undefined) return;
+    const { baseOffset, lastOffset } = offsetsOf(batches, start, topic, partition, behind);
+    if (baseOffset >= nextOffset) return;
+    behind = lastOffset + 1n;
+    const from = baseOffset < fetchOffset ? fetchOffset : baseOffset;
+    const to = behind > nextOffset ? nextOffset : behind;
+    if (from < to && (batches.readInt16BE(start + layout.ATTRIBUTES) & layout.CONTROL_BIT) === 0) {
+      const share = Number(to - from) / Number(behind - baseOffset);
+      const records = Math.max(0, batches.readInt32BE(start + layout.RECORD_COUNT));
+      yield { from, to, records: share * records, bytes: share * (end - start) };
+    }
+    start = end;
+  }
+}
+
+/** A batch, opened; undefined if it is no data to be read: control, aborted, or not wanted. @throws UnreadableBatch */
 function openBatch(
   bytes: Buffer,
-  place: Pick<RecordBatch, "topic" | "partition" | "baseOffset" | "lastOffset">,
+  {
+    isWanted,
+    ...place
+  }: Pick<RecordBatch, "topic" | "partition" | "baseOffset" | "lastOffset"> & {
+    readonly isWanted: boolean;
+  },
   aborted: AbortedFilter,
 ): RecordBatch | undefined {
   const attributes = bytes.readInt16BE(layout.ATTRIBUTES);
   const producerId = bytes.readBigInt64BE(layout.PRODUCER_ID);
   const transactional = (attributes & layout.TRANSACTIONAL_BIT) !== 0;
+  // It was read before, as another piece of what was fetched. Markers count all the same.
+  if (!isWanted && (attributes & layout.CONTROL_BIT) === 0) {
+    if (transactional) aborted.isAborted(producerId, place.lastOffset);
+    return undefined;
+  }
   if (crc32c(bytes.subarray(layout.ATTRIBUTES)) !== bytes.readUInt32BE(layout.CRC)) {
     throw new UnreadableBatch("CRC-32C does not match");
   }

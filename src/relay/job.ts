@@ -118,19 +118,37 @@ export class Job {
 /** The unfinished job of a relay, else its last one; undefined if it never had one. @throws SpillwayError as `readControl` */
 export async function readJobState(relay: RelayName, control: ControlOptions): Promise<JobState | undefined> {
   const values = await readControl(keyOf(relay), control);
-  const last = values.at(-1);
-  return unfinished(values) ?? (last === undefined ? undefined : (JSON.parse(last) as JobState));
+  return unfinished(values) ?? statesOf(values).at(-1);
 }
 
 function keyOf({ group, source }: RelayName): string {
   return `relay-job:${group}:${source}`;
 }
 
-/** Of the states written one after the other, that of the first job that was never said to be finished. */
+/**
+ * Of the states written one after the other, that of the job that is not finished. One that was begun while another was
+ * under way, in the same moment by another instance, is none: its instance goes on with the other.
+ */
 function unfinished(values: readonly string[]): JobState | undefined {
-  const states = values.map((value) => JSON.parse(value) as JobState);
-  const finished = new Set(states.filter(({ finishedAt }) => finishedAt !== undefined).map(({ id }) => id));
-  return states.find(({ id }) => !finished.has(id));
+  let current: JobState | undefined;
+  for (const state of statesOf(values)) {
+    if (state === undefined) current = undefined;
+    else if (state.finishedAt === undefined) current ??= state;
+    else if (state.id === current?.id) current = undefined;
+  }
+  return current;
+}
+
+/** Undefined for a tombstone, by which somebody has told to forget a job, and for what is none. */
+function statesOf(values: readonly string[]): readonly (JobState | undefined)[] {
+  return values.map((value) => {
+    try {
+      const state = JSON.parse(value) as JobState | null;
+      return typeof state?.id === "string" ? state : undefined;
+    } catch {
+      return undefined;
+    }
+  });
 }
 
 async function freeze(

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FetchedPartition } from "../kafka/source.ts";
+import { spansOf } from "../record-batch/batch.ts";
 
 /** How fast a relay may go, all of its instances together. */
 export interface Limits {
@@ -28,7 +29,8 @@ export class Pace {
   #fraction = 1;
   #debt = { records: 0, bytes: 0 };
   #settledAt: number;
-  #changed = Promise.withResolvers<void>();
+  /** Whoever waits, until a limit is changed. Not one promise for all: each race for it would stay in memory. */
+  readonly #waiting = new Set<AbortController>();
   #records = 0;
 
   /** @param now milliseconds of a clock that only goes forward */
@@ -102,33 +104,44 @@ export class Pace {
       if (ms <= 0) return;
       const waiting = new AbortController();
       const until = AbortSignal.any([signal, waiting.signal]);
-      const slept = sleep(Math.min(ms, LONGEST_SLEEP_MS), undefined, { signal: until }).catch(() => {});
-      await Promise.race([slept, this.#changed.promise]);
-      waiting.abort();
+      this.#waiting.add(waiting);
+      await sleep(Math.min(ms, LONGEST_SLEEP_MS), undefined, { signal: until }).catch(() => {});
+      this.#waiting.delete(waiting);
     }
+  }
+
+  /** True while there is a limit. */
+  get isLimited(): boolean {
+    const { records, bytes } = this.rates;
+    return records !== Infinity || bytes !== Infinity;
   }
 
   /**
    * The first piece of what was fetched, as large as it may be relayed in one go, and the rest. A piece ends at an
-   * offset, so that it can be committed.
+   * offset, so that it can be committed. It is measured by records: offsets may hold none, for long stretches.
    */
   split(fetched: FetchedPartition): { readonly piece: FetchedPartition; readonly rest?: FetchedPartition } {
+    if (!this.isLimited) return { piece: fetched };
     const { records, bytes } = this.rates;
-    const offsets = offsetsIn(fetched);
-    const wanted = Math.max(
-      1,
-      Math.floor(Math.min(records, (bytes * offsets) / fetched.batches.length) * PIECE_SECONDS),
-    );
-    if (wanted >= offsets) return { piece: fetched };
-    const end = fetched.fetchOffset + BigInt(wanted);
-    return { piece: { ...fetched, endOffset: end, nextOffset: end }, rest: { ...fetched, fetchOffset: end } };
+    let [recordsLeft, bytesLeft] = [Math.max(1, records * PIECE_SECONDS), bytes * PIECE_SECONDS];
+    for (const span of spansOf(fetched)) {
+      const fits = Math.min(recordsLeft / span.records, bytesLeft / span.bytes);
+      if (fits < 1) {
+        const wanted = span.from + BigInt(Math.floor(fits * Number(span.to - span.from)));
+        const end = wanted > fetched.fetchOffset ? wanted : fetched.fetchOffset + 1n;
+        if (end >= fetched.nextOffset) break;
+        return { piece: { ...fetched, endOffset: end, nextOffset: end }, rest: { ...fetched, fetchOffset: end } };
+      }
+      recordsLeft -= span.records;
+      bytesLeft -= span.bytes;
+    }
+    return { piece: fetched };
   }
 
   #change(apply: () => void): void {
     this.#settle();
     apply();
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    for (const waiting of this.#waiting) waiting.abort();
   }
 
   /** Works the debt off at the rate that was in force. */
@@ -149,8 +162,4 @@ function left(debt: number, paid: number): number {
 
 function timeFor(debt: number, perSecond: number): number {
   return debt === 0 ? 0 : (debt / perSecond) * 1_000;
-}
-
-function offsetsIn({ fetchOffset, nextOffset }: FetchedPartition): number {
-  return Number(nextOffset - fetchOffset);
 }

@@ -1,5 +1,5 @@
 import type { FetchedPartition } from "../kafka/source.ts";
-import type { OnPoison } from "../record-batch/batch.ts";
+import { type OnPoison, spansOf } from "../record-batch/batch.ts";
 import type { Job } from "./job.ts";
 import type { Pace } from "./pace.ts";
 
@@ -27,8 +27,8 @@ export async function* inPieces(
     for (let isFirst = true; rest !== undefined; isFirst = false) {
       if (!(await isOpen(pace, signal))) return;
       const { piece, rest: behind } = pace.split(rest);
-      const share = Number(piece.nextOffset - piece.fetchOffset) / Number(whole.nextOffset - whole.fetchOffset);
-      yield { ...piece, bytes: Math.ceil(share * whole.batches.length), isFirst };
+      const bytes = pace.isLimited ? bytesIn(piece) : whole.batches.length;
+      yield { ...piece, bytes, isFirst };
       rest = behind;
     }
   }
@@ -41,6 +41,10 @@ export function onceFor({ isFirst, fetchOffset, endOffset }: Piece, onPoison: On
     const isBehind = endOffset !== undefined && poison.unreadFrom >= endOffset;
     if (!isBefore && !isBehind) onPoison(poison);
   };
+}
+
+function bytesIn(piece: FetchedPartition): number {
+  return Math.ceil(spansOf(piece).reduce((sum, { bytes }) => sum + bytes, 0));
 }
 
 async function isOpen(pace: Pace, signal: AbortSignal): Promise<boolean> {

@@ -131,14 +131,34 @@ async function relayUntil(
   const transcoder = new Transcoder<RelayInput>(options, pool);
   await using delivery = await guarantee.open(share, { options, generation, transcoder, stats, log });
   const left = new Map(delivery.positions.map((position) => [position.partition, position]));
+  const lost = new Map<number, LostOffsets>();
+  const ended = new AbortController();
   const endOf = ({ partition }: TopicPartition) => job?.ends.get(partition);
   for (const position of left.values()) progress.note({ ...position, end: endOf(position) ?? position.offset });
-  for (const [partition, position] of left) if (job?.isReached(position) === true) left.delete(partition);
+  const reached = delivery.positions.filter((position) => job?.isReached(position) === true);
+  for (const { partition } of reached) left.delete(partition);
+  // Retention may have moved the beginning there: a job is done when all of its ends are committed.
+  await generation.commit(reached.filter(({ partition }) => job?.ends.has(partition) === true));
   if (left.size === 0) return;
   const positions = [...left.values()];
-  const signal = AbortSignal.any([stop, delivery.failed]);
-  const onLost = ({ from, to }: LostOffsets) => {
+  const signal = AbortSignal.any([stop, delivery.failed, ended.signal]);
+  // Nothing more comes of a partition below the job's end if retention has taken that: it is passed over at its turn.
+  const passOverLost = (partition: number) => {
+    const [position, gone] = [left.get(partition), lost.get(partition)];
+    if (position === undefined || gone === undefined || position.offset < gone.from) return;
+    if (job?.isReached({ partition, offset: gone.to }) !== true) return;
+    const nothing = { batches: Buffer.alloc(0), abortedTransactions: [], highWatermark: gone.to };
+    const part = { ...position, ...nothing, fetchOffset: position.offset, nextOffset: gone.to };
+    delivery.end(part, delivery.begin(part));
+    progress.note({ partition, offset: gone.to, end: endOf(position) ?? gone.to });
+    left.delete(partition);
+    if (left.size === 0) ended.abort();
+  };
+  const onLost = ({ topic, partition, from, to }: LostOffsets) => {
     stats.offsetsLost += Number(to - from);
+    const before = lost.get(partition);
+    lost.set(partition, { topic, partition, from: before?.to === from ? before.from : from, to });
+    passOverLost(partition);
   };
   const source = openSource({ ...options, positions, signal, log, onLost });
   for await (const fetched of inPieces(source, { job, pace, signal })) {
@@ -150,10 +170,12 @@ async function relayUntil(
     stats.recordsRead += records;
     stats.recordsDropped += transcoder.dropped - dropped;
     delivery.end(fetched, input);
-    const { partition, nextOffset: offset, highWatermark } = fetched;
+    const { topic, topicId, partition, nextOffset: offset, highWatermark } = fetched;
     pace.spend(records, fetched.bytes);
     progress.note({ partition, offset, end: endOf(fetched) ?? highWatermark });
     if (job?.isReached({ partition, offset }) === true) left.delete(partition);
+    else left.set(partition, { topic, topicId, partition, offset });
+    passOverLost(partition);
     if (left.size === 0) break;
     await delivery.room(signal).catch(unlessAborted(signal));
     await nextTurn(); // a full queue would keep the event loop from sending what is ready

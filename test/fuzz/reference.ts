@@ -51,15 +51,15 @@ function readBatch(batch: Buffer, behind: bigint, fetchOffset: bigint, into: Ref
   const baseOffset = batch.readBigInt64BE(0);
   const lastOffset = baseOffset + BigInt(batch.readInt32BE(23));
   if (baseOffset < behind || lastOffset < baseOffset || lastOffset >= 2n ** 53n) throw new Refusal("offsets");
-  if (crc32c(batch.subarray(21)) !== batch.readUInt32BE(17)) throw new Refusal("CRC");
   const attributes = batch.readInt16BE(21);
+  // Nobody looks at a batch that is not wanted, unless it could be a marker.
+  if ((attributes & 32) === 0 && lastOffset < fetchOffset) return lastOffset + 1n;
+  if (crc32c(batch.subarray(21)) !== batch.readUInt32BE(17)) throw new Refusal("CRC");
   const count = batch.readInt32BE(57);
   if (count < 0) throw new Refusal("record count");
   const isControl = (attributes & 32) !== 0;
   if (isControl && count === 0) return lastOffset + 1n;
   const reader = new Reader(isControl ? batch.subarray(61) : open(attributes & 7, batch.subarray(61)));
-  // Nobody looks at records that are not wanted.
-  if (!isControl && lastOffset < fetchOffset) return lastOffset + 1n;
   let last = -1n;
   // Of a control batch nobody needs more than its first record.
   for (let left = isControl ? 1 : count; left > 0; left--) {

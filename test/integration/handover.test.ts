@@ -449,3 +449,13 @@ test("the command: exit codes 14 and 15, a dry run, and a report as JSON", async
   assert.equal(sum(offsets), 300);
   await rm(folder, { recursive: true });
 });
+
+test("a topic of dead letters that can't be looked at is told before anything is changed", async () => {
+  const scene = await Scene.make("unseen", 300);
+  await scene.commit(scene.service, scene.hot, { 0: 0, 1: 0, 2: 0 });
+  await scene.relay(({ recordsWritten }) => recordsWritten === 300);
+  await scene.commit(scene.readers, scene.wide, Object.fromEntries(Array.from({ length: 8 }, (_, i) => [i, 10_000])));
+  // No topic may have such a name; it could as well be one that this user may not see.
+  await assert.rejects(scene.handBack({ readers: [scene.readers], deadLetterSuffix: "!" }));
+  assert.equal(sum(await scene.committed(scene.service)), 0);
+});

@@ -5,10 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Brokers } from "../../src/kafka/cluster.ts";
-import type { Until } from "../../src/relay/job.ts";
+import { writeControl } from "../../src/kafka/control-topic.ts";
+import { Job, type Until } from "../../src/relay/job.ts";
 import { RELAY_DEFAULTS, type RelayOptions } from "../../src/relay/options.ts";
 import { runRelay } from "../../src/relay/relay.ts";
 import type { JobReport } from "../../src/relay/report.ts";
+import { newRelayStats } from "../../src/relay/stats.ts";
 import {
   committedSum,
   consume,
@@ -22,6 +24,7 @@ import {
 } from "../helpers/kafka.ts";
 import { QUICK_SESSION, SpillwayProcess } from "../helpers/process.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
+import { deleteRecordsBefore } from "../helpers/topics.ts";
 
 const { brokers } = await testServices();
 const kafka = kafkaOf(brokers);
@@ -143,4 +146,41 @@ test("killed and started again, it ends where it was to end, with exit code 0 an
     60_000,
   );
   assert.equal((await javaOracle(wide)).records, 60_000);
+});
+
+for (const guarantee of ["exactly-once", "at-least-once"] as const) {
+  test(`${guarantee}: it ends though retention has taken what it had to relay`, async () => {
+    const hot = await hotTopic("outlived");
+    await produce(hot, 0, 300);
+    const ended = AbortSignal.timeout(30_000);
+    const options = optionsOf(hot, { kind: "now" }, { guarantee });
+    await Job.open({ kind: "now" }, options, { kafka, log: testLog, signal: ended });
+    // All of a partition of which nothing is committed: it is begun behind its end.
+    await deleteRecordsBefore(kafka, hot, 0, -1n);
+    const [began, stats] = [new AbortController(), newRelayStats()];
+    const slow = { ...options, limits: { recordsPerSecond: 40 } };
+    const running = runRelay(slow, { signal: began.signal, log: testLog, stats });
+    await until("some of the others", async () => stats.recordsWritten > 20);
+    began.abort();
+    await running;
+    // And the rest of those of which something is.
+    for (const partition of [1, 2]) await deleteRecordsBefore(kafka, hot, partition, -1n);
+    const report = await runRelay(options, { signal: ended, log: testLog });
+    assert.equal(report?.recordsRead, 0, "it has come to its end");
+  });
+}
+
+test("a job that was begun in the same moment as another's, and isn't the one, is not gone on with later", async () => {
+  const hot = await hotTopic("twice");
+  await produce(hot, 0, 300);
+  const options = optionsOf(hot, { kind: "now" });
+  const control = { kafka, log: testLog, signal: AbortSignal.timeout(30_000) };
+  const jobs = await Promise.all([1, 2].map(() => Job.open({ kind: "now" }, options, control)));
+  assert.equal(jobs[0]?.startedAt, jobs[1]?.startedAt);
+  assert.equal((await run(options))?.recordsWritten, 300);
+  await produce(hot, 300, 100);
+  assert.equal((await run(options))?.recordsWritten, 100, "a new job");
+  // A tombstone, or what nobody can read, is no job.
+  for (const value of ["", "?"]) await writeControl(`relay-job:${options.group.group}:${hot}`, value, control);
+  assert.equal((await run(options))?.recordsRead, 0);
 });

@@ -85,3 +85,15 @@ test("lz4: frames of every block size, of what can't be compressed, and of other
     }
   }
 });
+
+test("lz4: blocks that a writer has flushed are read; many frames that hold next to nothing are refused at once", () => {
+  // Of the largest blocks there are, each of one byte: all together they could not be full.
+  const header = Buffer.from("04224d18607073", "hex");
+  const block = Buffer.from("020000001061", "hex");
+  const end = Buffer.alloc(4);
+  assert.equal(String(decompress("lz4", Buffer.concat([header, ...Array(30).fill(block), end]))), "a".repeat(30));
+  const frames = Buffer.concat(Array(60_000).fill(Buffer.concat([header, block, end])));
+  const startedAt = performance.now();
+  assert.throws(() => decompress("lz4", frames), RangeError);
+  assert.ok(performance.now() - startedAt < 1_000);
+});

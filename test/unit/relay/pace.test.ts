@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { FetchedPartition } from "../../../src/kafka/source.ts";
+import * as layout from "../../../src/record-batch/layout.ts";
 import { readRecords } from "../../../src/record-batch/records.ts";
 import { Pace } from "../../../src/relay/pace.ts";
 import { inPieces, onceFor } from "../../../src/relay/pieces.ts";
@@ -19,6 +20,16 @@ function recordsFrom(first: number, count: number) {
   return Array.from({ length: count }, (_, i) => ({ key: null, value: Buffer.from(`${first + i}`), timestamp: 0 }));
 }
 
+/** A batch of which only the header is looked at. */
+function headerOf(records: number, bytes: number): Buffer {
+  const batch = Buffer.alloc(bytes);
+  batch.writeInt32BE(bytes - layout.LENGTH_OVERHEAD, layout.BATCH_LENGTH);
+  batch.writeInt8(2, layout.MAGIC);
+  batch.writeInt32BE(records - 1, layout.LAST_OFFSET_DELTA);
+  batch.writeInt32BE(records, layout.RECORD_COUNT);
+  return batch;
+}
+
 const rate = fc.integer({ min: 1, max: 5_000 });
 
 test("no more is relayed than the limits allow, but for one piece, and no less while there is something to relay", () => {
@@ -32,7 +43,7 @@ test("no more is relayed than the limits allow, but for one piece, and no less w
         const pace = new Pace({ recordsPerSecond, bytesPerSecond }, () => now);
         pace.share(fraction);
         // Ten bytes a record.
-        const part = fetchedOf([Buffer.alloc(10 * 1_000_000)], 0n, 1_000_000n);
+        const part = fetchedOf([headerOf(1_000_000, 10 * 1_000_000)], 0n, 1_000_000n);
         const perSecond = Math.min(recordsPerSecond, (bytesPerSecond ?? Infinity) / 10) * fraction;
         let [relayed, largest] = [0, 0];
         for (let rest: FetchedPartition | undefined = part; rest !== undefined && now < 60_000; ) {
@@ -147,6 +158,28 @@ test("a batch that can't be read is told once, whichever pieces it lies in", asy
     }
     assert.deepEqual(told, [10n], `from ${from} at ${recordsPerSecond}/s`);
     assert.equal(read.length, (from < 10 ? 10 - from : 0) + 10);
+  }
+});
+
+test("pieces are as many as the limit asks for, however few offsets hold a record and whatever limit it is", async () => {
+  // 20 batches of 50 records, each followed by 100,000 offsets that hold none.
+  const batches = Array.from({ length: 20 }, (_, i) => {
+    const first = i * 100_000;
+    return batchOf(recordsFrom(first, 50), { baseOffset: BigInt(first) });
+  });
+  const part = fetchedOf(batches, 0n, 2_000_000n);
+  for (const limits of [{ recordsPerSecond: 100 }, { bytesPerSecond: part.batches.length / 10 }]) {
+    let [now, pieces, read] = [0, 0, 0];
+    const pace = new Pace(limits, () => now);
+    for await (const piece of inPieces(only(part), { job: undefined, pace, signal: new AbortController().signal })) {
+      const records = [...readRecords(piece)].filter(({ offset }) => offset < piece.nextOffset).length;
+      pieces++;
+      read += records;
+      pace.spend(records, piece.bytes);
+      now += pace.waitMs() + 1;
+    }
+    assert.equal(read, 1_000);
+    assert.ok(pieces >= 40 && pieces <= 61, `${pieces} pieces of a quarter of a second each in 10 s`);
   }
 });
 
