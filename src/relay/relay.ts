@@ -11,8 +11,8 @@ import { messageOf } from "../errors.ts";
 import { takeOver } from "../handover/take-over.ts";
 import type { Generation } from "../kafka/generation.ts";
 import { GroupMember } from "../kafka/group-member.ts";
-import { type LostOffsets, openSource } from "../kafka/source.ts";
-import type { TopicPartition } from "../kafka/topic-partition.ts";
+import { type FetchedPartition, type LostOffsets, openSource } from "../kafka/source.ts";
+import type { Position, TopicPartition } from "../kafka/topic-partition.ts";
 import { type OnPoison, stopAtPoison } from "../record-batch/batch.ts";
 import type { BufferPool } from "../record-batch/buffer-pool.ts";
 import { backoffMs, pause, untilAborted } from "../runtime/backoff.ts";
@@ -23,6 +23,7 @@ import { dividedBy, type RelayOptions } from "./options.ts";
 import { Pace } from "./pace.ts";
 import { inPieces, onceFor } from "./pieces.ts";
 import { Progress } from "./progress.ts";
+import { Remaining } from "./remaining.ts";
 import { type JobReport, reportOf } from "./report.ts";
 import { newRelayStats, type RelayStats } from "./stats.ts";
 import { steer } from "./steering.ts";
@@ -130,36 +131,31 @@ async function relayUntil(
 ): Promise<void> {
   const transcoder = new Transcoder<RelayInput>(options, pool);
   await using delivery = await guarantee.open(share, { options, generation, transcoder, stats, log });
-  const left = new Map(delivery.positions.map((position) => [position.partition, position]));
-  const lost = new Map<number, LostOffsets>();
+  const remaining = new Remaining(delivery.positions, job);
   const ended = new AbortController();
-  const endOf = ({ partition }: TopicPartition) => job?.ends.get(partition);
-  for (const position of left.values()) progress.note({ ...position, end: endOf(position) ?? position.offset });
-  const reached = delivery.positions.filter((position) => job?.isReached(position) === true);
-  for (const { partition } of reached) left.delete(partition);
-  // Retention may have moved the beginning there: a job is done when all of its ends are committed.
-  await generation.commit(reached.filter(({ partition }) => job?.ends.has(partition) === true));
-  if (left.size === 0) return;
-  const positions = [...left.values()];
   const signal = AbortSignal.any([stop, delivery.failed, ended.signal]);
-  // Nothing more comes of a partition below the job's end if retention has taken that: it is passed over at its turn.
+  const goTo = (position: Position, highWatermark: bigint) => {
+    progress.note({ ...position, end: job?.ends.get(position.partition) ?? highWatermark });
+    remaining.moveTo(position);
+    passOverLost(position.partition);
+    if (remaining.isNone) ended.abort();
+  };
   const passOverLost = (partition: number) => {
-    const [position, gone] = [left.get(partition), lost.get(partition)];
-    if (position === undefined || gone === undefined || position.offset < gone.from) return;
-    if (job?.isReached({ partition, offset: gone.to }) !== true) return;
-    const nothing = { batches: Buffer.alloc(0), abortedTransactions: [], highWatermark: gone.to };
-    const part = { ...position, ...nothing, fetchOffset: position.offset, nextOffset: gone.to };
-    delivery.end(part, delivery.begin(part));
-    progress.note({ partition, offset: gone.to, end: endOf(position) ?? gone.to });
-    left.delete(partition);
-    if (left.size === 0) ended.abort();
+    const lost = remaining.lostToTheEnd(partition);
+    if (lost === undefined) return;
+    delivery.end(lost, delivery.begin(lost));
+    goTo(endOf(lost), lost.highWatermark);
   };
-  const onLost = ({ topic, partition, from, to }: LostOffsets) => {
-    stats.offsetsLost += Number(to - from);
-    const before = lost.get(partition);
-    lost.set(partition, { topic, partition, from: before?.to === from ? before.from : from, to });
-    passOverLost(partition);
+  const onLost = (lost: LostOffsets) => {
+    stats.offsetsLost += Number(lost.to - lost.from);
+    remaining.lose(lost);
+    passOverLost(lost.partition);
   };
+  // A job is done when all of its ends are committed, those too that nothing leads to any more.
+  await generation.commit(remaining.reachedBefore);
+  if (remaining.isNone) return;
+  const { positions } = remaining;
+  for (const position of positions) goTo(position, position.offset);
   const source = openSource({ ...options, positions, signal, log, onLost });
   for await (const fetched of inPieces(source, { job, pace, signal })) {
     const input = delivery.begin(fetched);
@@ -170,18 +166,18 @@ async function relayUntil(
     stats.recordsRead += records;
     stats.recordsDropped += transcoder.dropped - dropped;
     delivery.end(fetched, input);
-    const { topic, topicId, partition, nextOffset: offset, highWatermark } = fetched;
     pace.spend(records, fetched.bytes);
-    progress.note({ partition, offset, end: endOf(fetched) ?? highWatermark });
-    if (job?.isReached({ partition, offset }) === true) left.delete(partition);
-    else left.set(partition, { topic, topicId, partition, offset });
-    passOverLost(partition);
-    if (left.size === 0) break;
+    goTo(endOf(fetched), fetched.highWatermark);
     await delivery.room(signal).catch(unlessAborted(signal));
     await nextTurn(); // a full queue would keep the event loop from sending what is ready
   }
   delivery.failed.throwIfAborted();
   await delivery.finish();
+}
+
+/** Behind a fetched part, and without its bytes, which are not to be kept. */
+function endOf({ topic, topicId, partition, nextOffset: offset }: FetchedPartition): Position {
+  return { topic, topicId, partition, offset };
 }
 
 function unlessAborted(signal: AbortSignal): (error: unknown) => void {
