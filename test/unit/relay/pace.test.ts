@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { FetchedPartition } from "../../../src/kafka/source.ts";
+import type { AbortedTransaction } from "../../../src/record-batch/aborted.ts";
 import * as layout from "../../../src/record-batch/layout.ts";
 import { readRecords } from "../../../src/record-batch/records.ts";
 import { Pace } from "../../../src/relay/pace.ts";
 import { inPieces, onceFor } from "../../../src/relay/pieces.ts";
 import { limitsBy, parseSettings } from "../../../src/relay/settings.ts";
-import { batchOf } from "../../helpers/batches.ts";
+import { batchOf, marker } from "../../helpers/batches.ts";
 
 function fetchedOf(batches: readonly Buffer[], from: bigint, to: bigint): FetchedPartition {
   return {
@@ -159,6 +160,46 @@ test("a batch that can't be read is told once, whichever pieces it lies in", asy
     assert.deepEqual(told, [10n], `from ${from} at ${recordsPerSecond}/s`);
     assert.equal(read.length, (from < 10 ? 10 - from : 0) + 10);
   }
+});
+
+test("records of aborted transactions are in no piece, and those behind their markers are, wherever a piece ends", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ size: fc.integer({ min: 1, max: 8 }), producer: fc.nat(2), isAborted: fc.boolean() }), {
+        minLength: 1,
+        maxLength: 8,
+      }),
+      fc.integer({ min: 1, max: 40 }),
+      async (transactions, recordsPerSecond) => {
+        let end = 0;
+        const [batches, abortedTransactions, expected]: [Buffer[], AbortedTransaction[], string[]] = [[], [], []];
+        for (const { size, producer, isAborted } of transactions) {
+          const [records, producerId, baseOffset] = [recordsFrom(end, size), BigInt(producer), BigInt(end)];
+          const stamp = { producerId, epoch: 0, sequence: 0 };
+          batches.push(batchOf(records, { baseOffset, stamp, transactional: true }));
+          batches.push(marker(isAborted ? "abort" : "commit", producerId, baseOffset + BigInt(size)));
+          if (isAborted) abortedTransactions.push({ producerId, firstOffset: baseOffset });
+          else expected.push(...records.map(({ value }) => `${value}`));
+          end += size + 1;
+        }
+        let now = 0;
+        const pace = new Pace({ recordsPerSecond }, () => now);
+        const part = { ...fetchedOf(batches, 0n, BigInt(end)), abortedTransactions };
+        const read: string[] = [];
+        for await (const piece of inPieces(only(part), {
+          job: undefined,
+          pace,
+          signal: new AbortController().signal,
+        })) {
+          const records = [...readRecords(piece)].filter(({ offset }) => offset < piece.nextOffset);
+          read.push(...records.map(({ value }) => `${value}`));
+          pace.spend(records.length, piece.bytes);
+          now += pace.waitMs() + 1;
+        }
+        assert.deepEqual(read, expected);
+      },
+    ),
+  );
 });
 
 test("pieces are as many as the limit asks for, however few offsets hold a record and whatever limit it is", async () => {
