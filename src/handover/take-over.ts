@@ -10,6 +10,7 @@ import type { Logger } from "pino";
 import { SpillwayError } from "../errors.ts";
 import { Brokers, partitionsOf } from "../kafka/cluster.ts";
 import { committedOffsets, setOffsets, stableOffsets } from "../kafka/group-offsets.ts";
+import { LATEST, offsetsAt } from "../kafka/offsets.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
 import { beginsOf, describeTopics } from "../kafka/range.ts";
 import type { Position, TopicPartition } from "../kafka/topic-partition.ts";
@@ -116,6 +117,7 @@ async function positionsOf(
       context: { topic, group, hint: "Check the group's name, and that its offsets have not expired" },
     });
   }
+  await assertWithinLog(committed, hands);
   const missing = partitions.filter(({ partition }) => !committed.some((one) => one.partition === partition));
   // A client such as KafkaJS commits only where it has read something. So nothing was read here, and what is here must
   // be relayed: offset-reset would pass over it with `latest`, which is Java's own default.
@@ -127,6 +129,18 @@ async function positionsOf(
     );
   }
   return [...committed, ...begins];
+}
+
+/** What is behind the log's end was committed for another log. @throws SpillwayError OFFSET_OUT_OF_RANGE */
+async function assertWithinLog(positions: readonly Position[], hands: Hands): Promise<void> {
+  const ends = await retry(() => offsetsAt(hands.brokers, positions, LATEST, "read_uncommitted"), patiently(hands));
+  for (const { topic, partition, offset } of positions) {
+    const end = ends.find((one) => one.partition === partition)?.offset ?? offset;
+    if (offset <= end) continue;
+    throw new SpillwayError("OFFSET_OUT_OF_RANGE", `The group's offset is behind the log's end, ${end}`, {
+      context: { topic, partition, offset, hint: "Set the group's offsets to where the service really is" },
+    });
+  }
 }
 
 /**

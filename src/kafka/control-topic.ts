@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { messageOf } from "../errors.ts";
+import { messageOf, SpillwayError } from "../errors.ts";
 import { readRecords } from "../record-batch/records.ts";
 import { backoffMs, pause, retry } from "../runtime/backoff.ts";
 import { ensureTopic } from "./admin.ts";
@@ -32,16 +32,19 @@ export interface ControlOptions {
  * @throws SpillwayError BROKER_UNREACHABLE, TOPIC_MISMATCH, NOT_AUTHORIZED; the signal's reason
  */
 export async function readControl(key: string, options: ControlOptions): Promise<readonly string[]> {
-  const { signal } = options;
   const { start, end } = await wholeTopic(options);
   const values: string[] = [];
   if (start.offset >= end.offset) return values;
-  for await (const fetched of openSource({ ...options, positions: [start] })) {
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(DEADLINE_MS)]);
+  for await (const fetched of openSource({ ...options, signal, positions: [start] })) {
     for (const { offset, value } of valuesOf(fetched, key)) if (offset < end.offset) values.push(value);
     if (fetched.nextOffset >= end.offset) return values;
   }
-  signal.throwIfAborted();
-  return values;
+  options.signal.throwIfAborted();
+  throw new SpillwayError("TIMEOUT", `Its end was not reached within ${DEADLINE_MS} ms`, {
+    retryable: true,
+    context: { topic: CONTROL_TOPIC, offset: end.offset },
+  });
 }
 
 /**

@@ -83,10 +83,13 @@ async function agesOf(behind: readonly Omit<PartitionLag, "seconds">[], { kafka,
     const key = partitionKey(fetched);
     const lag = waiting.get(key);
     const [first] = readRecords(fetched);
-    if (first !== undefined) ages.set(key, Math.max(0, Date.now() - Number(first.timestamp)) / 1_000);
+    if (first !== undefined && first.timestamp >= 0n) {
+      ages.set(key, Math.max(0, Date.now() - Number(first.timestamp)) / 1_000);
+    }
     // Nothing but markers, or aborted records.
     else if (lag !== undefined && fetched.nextOffset >= lag.end) ages.set(key, 0);
-    if (ages.has(key)) waiting.delete(key);
+    // One without a timestamp has no age.
+    if (ages.has(key) || first !== undefined) waiting.delete(key);
     if (waiting.size === 0) break;
   }
   return ages;

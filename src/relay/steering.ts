@@ -27,8 +27,8 @@ export async function steer(pace: Pace, options: RelayOptions, { signal, log }: 
   await followSettings({ group: group.group, source }, take, control).then(
     (following) => stack.use(following),
     (error: unknown) => {
-      // Not being allowed to use the control topic is no reason not to relay.
-      if (!isRefusal(error)) throw error;
+      // That it may not be read, or made, or holds what can't be read, is no reason not to relay.
+      if (!(error instanceof SpillwayError) || error.retryable) throw error;
       log.warn({ error: messageOf(error) }, "throttle, pause and resume will not be heard");
     },
   );
@@ -42,8 +42,4 @@ function isSame(a: Limits, b: Limits): boolean {
     a.bytesPerSecond === b.bytesPerSecond &&
     (a.paused === true) === (b.paused === true)
   );
-}
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof SpillwayError && (error.code === "NOT_AUTHORIZED" || error.code === "TOPIC_MISMATCH");
 }

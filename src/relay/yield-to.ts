@@ -35,6 +35,8 @@ export interface Yielding {
  */
 export function nextYielding({ ceiling, free }: Yielding, isOver: boolean, perSecond: number): Yielding {
   const most = ceiling === undefined ? Math.max(free, perSecond) : free;
+  // Nothing was ever relayed, so nothing is known of a pace that could be lowered.
+  if (most === 0) return { ceiling: undefined, free: 0 };
   const least = Math.max(LEAST_PER_SECOND, most * LEAST_SHARE);
   if (isOver) return { ceiling: Math.max(least, Math.min(ceiling ?? perSecond, perSecond) / 2), free: most };
   if (ceiling === undefined) return { ceiling, free: most };

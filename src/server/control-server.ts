@@ -47,6 +47,10 @@ export async function openControlServer(
     // What is wrong is refused, and not made to fit.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
   });
+  // A page that somebody has open in a browser on this machine is not whom it is for; browsers name it in every POST.
+  server.addHook("onRequest", async ({ headers }, reply) => {
+    if (headers.origin !== undefined) await reply.code(403).send({ error: "Not for web pages" });
+  });
   server.get("/status", () => status());
   server.post<{ Body: Change }>("/throttle", { schema: { body: THROTTLE } }, ({ body }) => change(body));
   server.post("/pause", () => change({ paused: true }));

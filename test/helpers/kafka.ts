@@ -116,13 +116,18 @@ export async function javaOracle(topic: string): Promise<OracleReport> {
   return JSON.parse(stdout) as OracleReport;
 }
 
+/** Asks until the group's coordinator is at work: a fresh broker's isn't at once. */
+export async function coordinated<T>(ask: () => Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(30_000);
+  return await retry(ask, { signal, backoff: { baseMs: 20, maxMs: 500 }, deadlineMs: 30_000 });
+}
+
 /** How many offsets of a topic a group has committed, over all partitions. */
 export async function committedSum(
   connections: Brokers,
   group: string,
   source: { readonly topic: string; readonly partitions: number },
 ): Promise<number> {
-  const limits = { signal: AbortSignal.timeout(30_000), backoff: { baseMs: 20, maxMs: 500 }, deadlineMs: 30_000 };
-  const committed = await retry(() => committedOffsets(connections, group, source), limits);
+  const committed = await coordinated(() => committedOffsets(connections, group, source));
   return Number(committed.values().reduce((sum, offset) => sum + offset, 0n));
 }

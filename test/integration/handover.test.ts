@@ -16,7 +16,7 @@ import { runRelay } from "../../src/relay/relay.ts";
 import { newRelayStats, type RelayStats } from "../../src/relay/stats.ts";
 import { batchOf } from "../helpers/batches.ts";
 import { JavaMember, javaRead, KafkaJsMember } from "../helpers/group-readers.ts";
-import { groupOf, kafkaOf, makeTopic, produceAll, startOf, testLog, until } from "../helpers/kafka.ts";
+import { coordinated, groupOf, kafkaOf, makeTopic, produceAll, startOf, testLog, until } from "../helpers/kafka.ts";
 import { QUICK_SESSION, SpillwayProcess } from "../helpers/process.ts";
 import type { LogRecord } from "../helpers/record-lines.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
@@ -103,7 +103,9 @@ class Scene {
 
   async committed(group: string): Promise<Readonly<Record<string, number>>> {
     await using connections = new Brokers(kafka, testLog);
-    const offsets = await committedOffsets(connections, group, { topic: this.hot, partitions: PARTITIONS });
+    const offsets = await coordinated(() =>
+      committedOffsets(connections, group, { topic: this.hot, partitions: PARTITIONS }),
+    );
     return Object.fromEntries([...offsets].map(([partition, offset]) => [partition, Number(offset)]));
   }
 
@@ -114,7 +116,7 @@ class Scene {
       const offset = offsets[begin.partition];
       return offset === undefined ? [] : [{ ...begin, offset: BigInt(offset) }];
     });
-    await setOffsets(connections, group, positions, "empty");
+    await coordinated(() => setOffsets(connections, group, positions, "empty"));
   }
 
   /** Every record was handled, and each key's for the first time in their order; returns how many were handled again. */
@@ -393,7 +395,7 @@ test("what can't be handed back is refused, each for its reason", async () => {
   await using connections = new Brokers(kafka, testLog);
   // As a relay has left it that drained an earlier topic of the name.
   const earlier = (await startOf(kafka, scene.hot)).map((begin) => ({ ...begin, topicId: "AAAAAAAAAAAAAAAAAAAAAQ" }));
-  await setOffsets(connections, `${scene.relayGroup}-earlier`, earlier, "marked");
+  await coordinated(() => setOffsets(connections, `${scene.relayGroup}-earlier`, earlier, "marked"));
   await refused("TOPIC_RECREATED", /earlier topic of this name/, { relayGroup: `${scene.relayGroup}-earlier` });
   const stranger = { key: Buffer.from("key-1"), value: Buffer.from("0"), timestamp: Date.now() };
   await sendBatches(connections, scene.wide, 3, [batchOf([stranger])]);

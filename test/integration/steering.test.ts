@@ -136,6 +136,8 @@ test("the command line and HTTP reach a relay while it runs, and show what it do
     assert.equal((await post("/throttle", body)).status, 400, JSON.stringify(body));
   }
   assert.equal((await fetch(`${url}/other`)).status, 404);
+  const fromPage = await fetch(`${url}/resume`, { method: "POST", headers: { origin: "http://a.example" } });
+  assert.equal(fromPage.status, 403);
 
   const told = new SpillwayProcess(["throttle", hot, ...named, "--records-per-second", "off"]);
   assert.equal(await told.ended(30_000), 0, told.log);
