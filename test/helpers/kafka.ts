@@ -88,7 +88,7 @@ export async function startOf(kafka: KafkaOptions, topic: string): Promise<reado
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,
-  deadlineMs = 30_000,
+  deadlineMs = 60_000,
 ): Promise<T> {
   const giveUpAt = performance.now() + deadlineMs;
   for (;;) {

@@ -246,7 +246,7 @@ describe("the sink", () => {
     await using client = new MongoClient(mongoUrl);
     const documents = client.db(database).collection("prices");
     const what = "499 documents are there";
-    await waitUntil(async () => (await documents.countDocuments()) === 499, { timeoutMs: 20_000, what });
+    await waitUntil(async () => (await documents.countDocuments()) === 499, { timeoutMs: 60_000, what });
     await consume(kafka, `${topic}.dead-letter`, 1);
     sink.child.kill("SIGTERM");
     const { code, stderr } = await sink.done;

@@ -18,7 +18,7 @@ import { testServices, uniqueName } from "../helpers/services.ts";
 
 const { brokers } = await testServices();
 const kafka = kafkaOf(brokers);
-const control = { kafka, log: testLog, signal: AbortSignal.timeout(200_000) };
+const control = { kafka, log: testLog, signal: AbortSignal.timeout(500_000) };
 
 async function hotTopic(name: string, records: number): Promise<string> {
   const topic = uniqueName(`${name}-hot`);
@@ -140,12 +140,12 @@ test("the command line and HTTP reach a relay while it runs, and show what it do
   assert.equal(fromPage.status, 403);
 
   const told = new SpillwayProcess(["throttle", hot, ...named, "--records-per-second", "off"]);
-  assert.equal(await told.ended(30_000), 0, told.log);
+  assert.equal(await told.ended(60_000), 0, told.log);
   await until("no limit", async () => (await get()).limits.recordsPerSecond === null || undefined);
   assert.equal((await get()).paused, true);
 
   const look = new SpillwayProcess(["status", hot, ...named, "--json", file]);
-  assert.equal(await look.ended(30_000), 0, look.log);
+  assert.equal(await look.ended(60_000), 0, look.log);
   const status = JSON.parse(await readFile(file, "utf8"));
   assert.deepEqual(status.settings, { paused: true, recordsPerSecond: null });
   assert.equal(status.job.finishedAt, null);
@@ -153,7 +153,7 @@ test("the command line and HTTP reach a relay while it runs, and show what it do
   assert.ok(left > 0 && left <= 3_000, `${left}`);
 
   const resumed = new SpillwayProcess(["resume", hot, ...named]);
-  assert.equal(await resumed.ended(30_000), 0, resumed.log);
+  assert.equal(await resumed.ended(60_000), 0, resumed.log);
   assert.equal(await relay.ended(60_000), 0, relay.log);
   assert.match(relay.log, /"partition":2,"offset":"\d+","end":"\d+","left":"0".*"msg":"progress"/);
   assert.equal((await javaOracle(`${hot}-wide`)).records, 3_000);
