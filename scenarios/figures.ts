@@ -79,7 +79,9 @@ export function faultsOf(figures: Figures, { isFull }: Pace): string[] {
   }
   const samples = Math.min(quiet.messages, flood.messages);
   if (samples < WANTED_SAMPLES) faults.push(`${samples} live messages are fewer than ${WANTED_SAMPLES}`);
-  const isolation = isolationOf(figures);
-  if (reach !== undefined && !(isolation <= reach)) faults.push(`isolation is ${isolation}, more than ${reach}`);
+  const isolation = flood.p99Ms / quiet.p99Ms;
+  if (reach !== undefined && !(isolation <= reach)) {
+    faults.push(`isolation is ${isolation.toFixed(3)}, more than ${reach}`);
+  }
   return faults;
 }

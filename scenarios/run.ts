@@ -2,7 +2,9 @@
  * The mission's figure: how much a flood slows live messages down, with the same service behind it in several ways.
  * `npm run scenarios -- --json FILE`; see options.ts for the rest. Ends with 0 only if every check passed.
  */
-import { writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { pino } from "pino";
 import { describeMachine } from "../bench/machine.ts";
 import { packageVersion } from "../bench/versions.ts";
@@ -25,6 +27,8 @@ async function main(args: readonly string[]): Promise<number> {
   let options: ScenarioOptions;
   try {
     options = parseOptions(args);
+    // A run takes half an hour: not to be lost for that.
+    for (const file of [options.report, options.json ?? options.report]) await access(dirname(file), constants.W_OK);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
     return EXIT.usage;

@@ -21,8 +21,6 @@ import { Service, type WriteTimes } from "./service/processes.ts";
 const STOP_GRACE_MS = 40_000;
 const OFFSETS_DEADLINE_MS = 30_000;
 const BACKOFF = { baseMs: 20, maxMs: 500 };
-/** Kafka's own default. */
-const KEPT = { "retention.ms": "-1" };
 
 /** What scenarios are given to run with. */
 export interface Parts {
@@ -66,7 +64,7 @@ export async function openStage(
   const brokers = opening.use(new Brokers(kafka, log));
   await brokers.connect(signal, log);
   const topics = new Map([[names.hot, HOT_PARTITIONS], ...readings.map((r) => [r.topic, r.partitions] as const)]);
-  for (const [topic, partitions] of topics) await ensureTopic(brokers, { topic, partitions, config: KEPT }, signal);
+  for (const [topic, partitions] of topics) await ensureTopic(brokers, { topic, partitions }, signal);
   await createCollection(mongoUrl, names.collection);
 
   const serve = ({ topic, partitions, group }: Reading): Service =>

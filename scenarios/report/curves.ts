@@ -5,7 +5,7 @@ const WIDTH = 1240;
 const MARGIN = { left: 58, right: 14, top: 74, bottom: 40 };
 const GAP = 12;
 const HEIGHT = 340;
-/** The scale of latencies is logarithmic, from the shortest that can be to an hour's. */
+/** Where the scale of latencies begins: below what a write takes. It is logarithmic. */
 const SHORTEST_MS = 100;
 const DECADES = [100, 1_000, 10_000, 100_000] as const;
 
