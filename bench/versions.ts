@@ -16,12 +16,12 @@ export function versionsOf(java: string, kafkaJars: string): Versions {
   };
 }
 
-function packageVersion(file: string | URL): string {
+export function packageVersion(file: string | URL): string {
   const { version }: { version: string } = JSON.parse(readFileSync(fileURLToPath(file), "utf8"));
   return version;
 }
 
-function jarVersion(directory: string, name: string): string {
+export function jarVersion(directory: string, name: string): string {
   const jar = readdirSync(directory).find(
     (file) => file.startsWith(`${name}-`) && /\d/.test(file[name.length + 1] ?? ""),
   );

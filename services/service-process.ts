@@ -69,6 +69,8 @@ export class ServiceProcess {
     const child = this.#child;
     if (child?.pid === undefined) return;
     const gone = once(child, "exit");
+    // Waited for: once the timer has fired, nothing else might keep this process from ending before it.
+    child.ref();
     killGroup(child.pid, signal);
     // A frozen process heeds nothing but SIGKILL.
     if (signal !== "SIGKILL") killGroup(child.pid, "SIGCONT");

@@ -5,7 +5,7 @@ import { lastLines, runCommand } from "../../services/command.ts";
 import { javaProgram, requireJava, requireMaven } from "../../services/prerequisites.ts";
 import type { Reaper } from "../../services/reaper.ts";
 import type { Guarantee } from "../result.ts";
-import type { Job, Peer, Variant } from "./peer.ts";
+import type { Command, Job, Peer, Variant } from "./peer.ts";
 
 export const STREAMS_VERSION = "4.3.0";
 
@@ -15,12 +15,34 @@ const COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-depend
 
 const JVM = ["-Xms512m", "-Xmx512m", "-XX:+UseParallelGC"];
 
-/** The program is compiled beforehand: as a source file it would be run by a machine that holds a compiler, too. */
+/** What the program needs to run: a folder of classes and jars. */
+export interface StreamsProgram {
+  readonly classes: string;
+  /** What the virtual machine says of itself. */
+  readonly java: string;
+}
+
 export async function kafkaStreams(
   reaper: Reaper,
   signal: AbortSignal,
   log: (line: string) => void,
 ): Promise<{ readonly peers: readonly Peer[]; readonly java: string }> {
+  const { classes, java } = await streamsProgram(reaper, signal, log);
+  const peer = (guarantee: Guarantee): Peer => ({
+    name: "kafka-streams",
+    guarantee,
+    warmup: "jvm",
+    variants: [variant(1, guarantee, classes), variant(2, guarantee, classes)],
+  });
+  return { peers: [peer("at-least-once"), peer("exactly-once")], java };
+}
+
+/** The program is compiled beforehand: as a source file it would be run by a machine that holds a compiler, too. */
+export async function streamsProgram(
+  reaper: Reaper,
+  signal: AbortSignal,
+  log: (line: string) => void,
+): Promise<StreamsProgram> {
   const java = await requireJava(reaper);
   const run = async (command: string, args: readonly string[]) => {
     const { code, stdout, stderr } = await runCommand(command, args, { timeoutMs: 10 * 60_000, reaper, signal });
@@ -40,13 +62,7 @@ export async function kafkaStreams(
     },
     signal,
   );
-  const peer = (guarantee: Guarantee): Peer => ({
-    name: "kafka-streams",
-    guarantee,
-    warmup: "jvm",
-    variants: [variant(1, guarantee, classes), variant(2, guarantee, classes)],
-  });
-  return { peers: [peer("at-least-once"), peer("exactly-once")], java };
+  return { classes, java };
 }
 
 function variant(threads: number, guarantee: Guarantee, classes: string): Variant {
@@ -61,25 +77,31 @@ function variant(threads: number, guarantee: Guarantee, classes: string): Varian
   return {
     name: `${threads} thread${threads === 1 ? "" : "s"}`,
     settings: (job) => ({ ...settings(job), JVM: JVM.join(" ") }),
-    async command(job) {
-      const { brokers, source, target, group, directory } = job;
-      const all = {
-        ...settings(job),
-        "bootstrap.servers": brokers.join(),
-        "application.id": group,
-        "state.dir": join(directory, "state"),
-      };
-      const file = join(directory, "streams.properties");
-      await writeFile(
-        file,
-        Object.entries(all)
-          .map(([name, value]) => `${name}=${value}\n`)
-          .join(""),
-      );
-      const classPath = `${classes}:${join(classes, "*")}`;
-      return { command: javaProgram(), args: [...JVM, "-cp", classPath, "StreamsRelay", file, source, target] };
-    },
+    command: (job) => streamsCommand(classes, settings(job), job),
   };
+}
+
+/** Runs the program with these settings of StreamsConfig, beside those of the job. */
+export async function streamsCommand(
+  classes: string,
+  settings: Readonly<Record<string, string>>,
+  { brokers, source, target, group, directory }: Pick<Job, "brokers" | "source" | "target" | "group" | "directory">,
+): Promise<Command> {
+  const all = {
+    ...settings,
+    "bootstrap.servers": brokers.join(),
+    "application.id": group,
+    "state.dir": join(directory, "state"),
+  };
+  const file = join(directory, "streams.properties");
+  await writeFile(
+    file,
+    Object.entries(all)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(""),
+  );
+  const classPath = `${classes}:${join(classes, "*")}`;
+  return { command: javaProgram(), args: [...JVM, "-cp", classPath, "StreamsRelay", file, source, target] };
 }
 
 /** Larger batches, fetches and polls than the defaults. */

@@ -38,7 +38,12 @@ export interface FaultyProxy {
 export interface ToxiproxyClient {
   /** Of the HTTP API: what another process needs to use the same toxiproxy. */
   readonly url: string;
-  createProxy(options: { readonly name: string; readonly upstream: string }): Promise<FaultyProxy>;
+  createProxy(options: {
+    readonly name: string;
+    readonly upstream: string;
+    /** For a toxiproxy in a container: what the proxy binds there, and the port of this machine that leads to it. */
+    readonly published?: { readonly listen: string; readonly port: number };
+  }): Promise<FaultyProxy>;
 }
 
 export function createToxiproxyClient(url: string): ToxiproxyClient {
@@ -53,11 +58,11 @@ export function createToxiproxyClient(url: string): ToxiproxyClient {
   };
   return {
     url,
-    async createProxy({ name, upstream }) {
+    async createProxy({ name, upstream, published }) {
       // Chosen here and not by toxiproxy: the port must stay ours while the proxy is cut.
-      const port = await freePort();
+      const port = published?.port ?? (await freePort());
       const address = `127.0.0.1:${port}`;
-      await call("POST", "/proxies", { name, listen: address, upstream, enabled: true });
+      await call("POST", "/proxies", { name, listen: published?.listen ?? address, upstream, enabled: true });
       return { name, address, port, upstream, ...faults(call, `/proxies/${encodeURIComponent(name)}`) };
     },
   };

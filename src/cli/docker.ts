@@ -9,6 +9,10 @@ import { PACKAGE_ROOT } from "./checkout.ts";
 export interface DockerOptions {
   readonly print: (line: string) => void;
   readonly signal: AbortSignal;
+  /** The demo's unless told. */
+  readonly project?: string;
+  /** Services to start beside Kafka and the database, and the environment for all of the file. */
+  readonly beside?: { readonly services: readonly string[]; readonly env: Readonly<Record<string, string>> };
 }
 
 /** Kafka and a MongoDB in containers, published on this machine. */
@@ -23,7 +27,7 @@ export interface DockerServices {
 
 /** A project of its own: `down --volumes` must not take the containers and data of somebody's `docker compose up`. */
 const PROJECT = "spillway-demo";
-const COMPOSE = ["compose", "--project-name", PROJECT, "--file", join(PACKAGE_ROOT, "docker-compose.yml")];
+const FILE = ["--file", join(PACKAGE_ROOT, "docker-compose.yml")];
 
 const ANSWER_MS = 10_000;
 /** Images are fetched the first time. */
@@ -34,17 +38,21 @@ const DOWN_MS = 120_000;
  * Starts the compose file's Kafka and database and waits until they are healthy.
  * @throws SpillwayError PREREQUISITE_MISSING if there is no Docker engine, or no Compose
  */
-export async function startDockerServices({ print, signal }: DockerOptions): Promise<DockerServices> {
+export async function startDockerServices(options: DockerOptions): Promise<DockerServices> {
+  const { print, signal, project = PROJECT, beside = { services: [], env: {} } } = options;
   await requireDocker(signal);
   const [kafkaPort, mongoPort] = [await freePort(), await freePort()];
-  const env = { ...processEnvironment(), KAFKA_PORT: String(kafkaPort), MONGO_PORT: String(mongoPort) };
+  const ports = { KAFKA_PORT: String(kafkaPort), MONGO_PORT: String(mongoPort) };
+  const env = { ...processEnvironment(), ...beside.env, ...ports };
+  const compose = ["compose", "--project-name", project, ...FILE];
+  const services = ["kafka", "mongo", ...beside.services];
   const stop = async (): Promise<void> => {
     print("Removing the containers and their data …");
-    await requireSuccess([...COMPOSE, "down", "--volumes"], { env, timeoutMs: DOWN_MS });
+    await requireSuccess([...compose, "down", "--volumes"], { env, timeoutMs: DOWN_MS });
   };
   print("Starting Kafka and MongoDB by Docker Compose …");
   try {
-    await requireSuccess([...COMPOSE, "up", "--detach", "--wait", "kafka", "mongo"], { env, signal, timeoutMs: UP_MS });
+    await requireSuccess([...compose, "up", "--detach", "--wait", ...services], { env, signal, timeoutMs: UP_MS });
   } catch (error) {
     await stop();
     throw error;
@@ -53,7 +61,7 @@ export async function startDockerServices({ print, signal }: DockerOptions): Pro
     brokers: [`localhost:${kafkaPort}`],
     mongoUrl: `mongodb://localhost:${mongoPort}/`,
     stop,
-    stopHint: `docker compose --project-name ${PROJECT} down --volumes stops them.`,
+    stopHint: `docker compose --project-name ${project} down --volumes stops them.`,
   };
 }
 

@@ -15,6 +15,8 @@ export interface ChildOptions {
   readonly command: readonly [string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
   readonly guard?: GroupGuard | undefined;
+  /** Told of every line it writes. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface ChildEnd {
@@ -35,7 +37,7 @@ export class Child {
   readonly #lines: string[] = [];
   #stopping: Promise<ChildEnd> | undefined;
 
-  constructor({ name, command: [program, ...args], env, guard }: ChildOptions) {
+  constructor({ name, command: [program, ...args], env, guard, onLine }: ChildOptions) {
     this.name = name;
     // With a guard it has a group of its own, out of reach of the terminal's Ctrl-C, and is stopped in order.
     this.#process = spawn(program, args, {
@@ -55,7 +57,11 @@ export class Child {
     // It may fail before anybody waits for it.
     this.failed.catch(() => undefined);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      if (stream !== null) createInterface({ input: stream }).on("line", (line) => this.#keep(line));
+      if (stream === null) continue;
+      createInterface({ input: stream }).on("line", (line) => {
+        this.#keep(line);
+        onLine?.(line);
+      });
     }
   }
 

@@ -1,5 +1,6 @@
 import { type LivePlan, liveKey, runLive } from "../producer/live.ts";
 import type { RecordOutlet } from "../producer/outlet.ts";
+import { documentId } from "./acknowledged.ts";
 import type { Ledger } from "./ledger.ts";
 import { LiveWatch } from "./live-watch.ts";
 
@@ -39,7 +40,7 @@ export class LiveTraffic implements AsyncDisposable {
         return (place) => {
           this.#acknowledged++;
           ledger.acknowledged(key, sequence, place);
-          found(place);
+          found(documentId(place.topicId, place.partition, place.offset));
         };
       },
     });

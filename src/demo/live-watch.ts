@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AcknowledgedPlace, documentId } from "./acknowledged.ts";
 import { BackgroundLoop } from "./background-loop.ts";
 import type { Lookup } from "./order-watch.ts";
 
@@ -7,17 +6,26 @@ export interface LiveWatchOptions {
   readonly lookup: Lookup;
   /** How often a message that isn't there yet is looked for. */
   readonly pollMs: number;
+  /**
+   * One that has waited for long is looked for less often: once in this share of its age, 0 unless told. So the error
+   * is bounded in proportion, and messages that wait for minutes cost the database next to nothing.
+   */
+  readonly pollShare?: number;
 }
 
 /** A live message on its way. Times are those of `performance.now()`. */
 interface Expected {
   readonly scheduledAt: number;
   id: string | undefined;
+  /** Not looked for before. */
+  lookAt: number;
 }
 
-interface Delivered {
+/** One message: how long it took, or how old it is if it isn't there. */
+export interface LiveSample {
   readonly scheduledAt: number;
   readonly latencyMs: number;
+  readonly isDelivered: boolean;
 }
 
 export interface LatencySummary {
@@ -39,7 +47,7 @@ export class LiveWatch {
   readonly #options: LiveWatchOptions;
   readonly #loop = new BackgroundLoop((stopped) => this.#run(stopped));
   readonly #waiting = new Map<string, Expected[]>();
-  readonly #delivered: Delivered[] = [];
+  readonly #delivered: LiveSample[] = [];
 
   constructor(options: LiveWatchOptions) {
     this.#options = options;
@@ -61,14 +69,14 @@ export class LiveWatch {
     return true;
   }
 
-  /** A message was handed to the producer. Returns what to call with its acknowledgement. */
-  sent(key: string, scheduledAt: number): (place: AcknowledgedPlace) => void {
-    const expected: Expected = { scheduledAt, id: undefined };
+  /** A message was handed to the producer. Returns what to call with its document's `_id` once it is acknowledged. */
+  sent(key: string, scheduledAt: number): (id: string) => void {
+    const expected: Expected = { scheduledAt, id: undefined, lookAt: 0 };
     const queue = this.#waiting.get(key);
     if (queue === undefined) this.#waiting.set(key, [expected]);
     else queue.push(expected);
-    return ({ topicId, partition, offset }) => {
-      expected.id = documentId(topicId, partition, offset);
+    return (id) => {
+      expected.id = id;
     };
   }
 
@@ -84,20 +92,24 @@ export class LiveWatch {
 
   /** The latencies of the messages that were due from `from` to before `to`. Those not there yet count with their age. */
   summary(from: number, to: number): LatencySummary {
-    const isMeant = ({ scheduledAt }: { scheduledAt: number }): boolean => scheduledAt >= from && scheduledAt < to;
-    const now = performance.now();
-    const ages = [...this.#waiting.values()].flatMap((queue) =>
-      queue.filter(isMeant).map(({ scheduledAt }) => now - scheduledAt),
-    );
-    const delivered = this.#delivered.filter(isMeant).map(({ latencyMs }) => latencyMs);
-    const latencies = [...delivered, ...ages].sort((a, b) => a - b);
+    const samples = this.samples(from, to);
+    const latencies = samples.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
     return {
-      messages: latencies.length,
-      undelivered: ages.length,
+      messages: samples.length,
+      undelivered: samples.filter(({ isDelivered }) => !isDelivered).length,
       p50Ms: percentile(latencies, 0.5),
       p99Ms: percentile(latencies, 0.99),
       maxMs: latencies.at(-1) ?? Number.NaN,
     };
+  }
+
+  /** The messages that were due from `from` to before `to`, those that aren't there yet behind the others. */
+  samples(from: number, to: number): LiveSample[] {
+    const isMeant = ({ scheduledAt }: { scheduledAt: number }): boolean => scheduledAt >= from && scheduledAt < to;
+    const now = performance.now();
+    const waiting = [...this.#waiting.values()].flatMap((queue) => queue.filter(isMeant));
+    const aged = waiting.map(({ scheduledAt }) => ({ scheduledAt, latencyMs: now - scheduledAt, isDelivered: false }));
+    return [...this.#delivered.filter(isMeant), ...aged];
   }
 
   async #run(stopped: AbortSignal): Promise<void> {
@@ -105,7 +117,8 @@ export class LiveWatch {
     let failure: { readonly error: unknown } | undefined;
     for (let tick = performance.now(); !stopped.aborted && failure === undefined; ) {
       for (const [key, queue] of this.#waiting) {
-        if (queue[0]?.id === undefined || underWay.has(key)) continue;
+        const [first] = queue;
+        if (first?.id === undefined || first.lookAt > performance.now() || underWay.has(key)) continue;
         const looking = this.#lookFor(queue)
           .catch((error: unknown) => {
             failure ??= { error };
@@ -123,10 +136,15 @@ export class LiveWatch {
   /** Takes from the head of the queue what is there. */
   async #lookFor(queue: Expected[]): Promise<void> {
     for (let first = queue[0]; first?.id !== undefined; first = queue[0]) {
-      if (!(await this.#options.lookup(first.id))) return;
-      queue.shift();
+      const isDelivered = await this.#options.lookup(first.id);
       const { scheduledAt } = first;
-      this.#delivered.push({ scheduledAt, latencyMs: performance.now() - scheduledAt });
+      const latencyMs = performance.now() - scheduledAt;
+      if (!isDelivered) {
+        first.lookAt = performance.now() + latencyMs * (this.#options.pollShare ?? 0);
+        return;
+      }
+      queue.shift();
+      this.#delivered.push({ scheduledAt, latencyMs, isDelivered });
     }
   }
 }

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
+import type { NewRecord } from "../record-batch/batch-builder.ts";
 import { pause } from "../runtime/backoff.ts";
 import type { BackfillPlan, PlannedRecord } from "./backfill-plan.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -8,6 +9,8 @@ export interface BackfillRun {
   readonly topic: string;
   readonly outlet: RecordOutlet;
   readonly signal: AbortSignal;
+  /** Given to every record. */
+  readonly headers?: NonNullable<NewRecord["headers"]>;
   /** Told of every record once it is safe. Called often: keep it cheap. */
   readonly onAcknowledged?: (record: PlannedRecord, acknowledgement: Acknowledgement) => void;
   readonly onSent?: (sent: number) => void;
@@ -27,7 +30,7 @@ const SETTLE_TIMEOUT_MS = 60_000;
  * @throws the first failure to deliver one; the signal's reason
  */
 export async function runBackfill(plan: BackfillPlan, run: BackfillRun): Promise<number> {
-  const { topic, outlet, signal, onAcknowledged, onSent } = run;
+  const { topic, outlet, signal, headers = [], onAcknowledged, onSent } = run;
   const deliveries = new Deliveries();
   const startedAt = performance.now();
   let due = 0;
@@ -50,6 +53,7 @@ export async function runBackfill(plan: BackfillPlan, run: BackfillRun): Promise
       key: Buffer.from(record.key, "latin1"),
       value: plan.encode(record, now),
       timestamp: now,
+      headers,
     });
     deliveries.track(sent, (acknowledgement) => onAcknowledged?.(record, acknowledgement));
   }

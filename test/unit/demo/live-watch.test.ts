@@ -3,7 +3,6 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { LiveWatch, percentile } from "../../../src/demo/live-watch.ts";
 
-const place = (offset: number) => ({ topicId: "AAAAAAAAAAAAAAAAAAAAAA", partition: 0, offset: BigInt(offset) });
 const idOf = (offset: number): string => `AAAAAAAAAAAAAAAAAAAAAA-0-${offset}`;
 
 test("the latency runs from the scheduled time to the look that finds the message", async () => {
@@ -11,7 +10,7 @@ test("the latency runs from the scheduled time to the look that finds the messag
   const watch = new LiveWatch({ lookup: async (id) => there.has(id), pollMs: 5 });
   watch.start();
   const scheduledAt = performance.now() - 200;
-  watch.sent("a", scheduledAt)(place(1));
+  watch.sent("a", scheduledAt)(idOf(1));
   await pause(50);
   assert.equal(watch.undelivered, 1);
   // A timer may fire a little before its time: what was slept isn't what passed.
@@ -30,9 +29,9 @@ test("undelivered messages count with their age, acknowledged or not, each in it
   const watch = new LiveWatch({ lookup: async () => false, pollMs: 5 });
   watch.start();
   const now = performance.now();
-  watch.sent("a", now - 5_000)(place(1));
+  watch.sent("a", now - 5_000)(idOf(1));
   watch.sent("b", now - 3_000);
-  watch.sent("a", now - 1_000)(place(2));
+  watch.sent("a", now - 1_000)(idOf(2));
   await pause(20);
   await watch.stop();
   const passedMs = performance.now() - now;
@@ -56,7 +55,7 @@ test("of each key one message is looked for at a time, all that are there in one
       return open;
     },
   });
-  for (let offset = 0; offset < 20; offset++) watch.sent("a", performance.now())(place(offset));
+  for (let offset = 0; offset < 20; offset++) watch.sent("a", performance.now())(idOf(offset));
   watch.start();
   await pause(30);
   assert.deepEqual(new Set(asked), new Set([idOf(0)]));
@@ -64,6 +63,35 @@ test("of each key one message is looked for at a time, all that are there in one
   for (let turn = 0; turn < 500 && watch.delivered < 20; turn++) await pause(2);
   await watch.stop();
   assert.equal(watch.delivered, 20);
+});
+
+test("one that has waited for long is looked for once in a share of its age", async () => {
+  let looks = 0;
+  const lookup = async (): Promise<boolean> => {
+    looks++;
+    return false;
+  };
+  const watch = new LiveWatch({ pollMs: 2, pollShare: 0.5, lookup });
+  watch.sent("a", performance.now() - 60_000)(idOf(0));
+  watch.start();
+  await pause(60);
+  await watch.stop();
+  assert.equal(looks, 1);
+});
+
+test("samples say what was delivered and what waits, each with its time", async () => {
+  const watch = new LiveWatch({ lookup: async (id) => id === idOf(0), pollMs: 2 });
+  const now = performance.now();
+  watch.sent("a", now - 20)(idOf(0));
+  watch.sent("a", now - 10)(idOf(1));
+  watch.start();
+  for (let turn = 0; turn < 500 && watch.delivered === 0; turn++) await pause(2);
+  await watch.stop();
+  const samples = watch.samples(now - 30, now).map(({ scheduledAt, isDelivered }) => [now - scheduledAt, isDelivered]);
+  assert.deepEqual(samples, [
+    [20, true],
+    [10, false],
+  ]);
 });
 
 test("a slow look-up isn't asked again before it answered", async () => {
@@ -78,7 +106,7 @@ test("a slow look-up isn't asked again before it answered", async () => {
       return false;
     },
   });
-  watch.sent("a", performance.now())(place(0));
+  watch.sent("a", performance.now())(idOf(0));
   watch.start();
   await pause(60);
   await watch.stop();
@@ -88,7 +116,7 @@ test("a slow look-up isn't asked again before it answered", async () => {
 
 test("a look-up that fails is thrown by stop", async () => {
   const watch = new LiveWatch({ lookup: async () => Promise.reject(new Error("the database is away")), pollMs: 2 });
-  watch.sent("a", performance.now())(place(0));
+  watch.sent("a", performance.now())(idOf(0));
   watch.start();
   await pause(20);
   await assert.rejects(watch.stop(), /the database is away/);

@@ -1,0 +1,92 @@
+/** A scenario as its users run it, short: that it accounts for every message, and writes what it promises to. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { MongoClient } from "mongodb";
+import { reportOf } from "../../scenarios/report/html.ts";
+import { MongoStore } from "../../src/demo/mongo-store.ts";
+import { type TestServices, testServices, uniqueName } from "../helpers/services.ts";
+
+const RUN = resolve(import.meta.dirname, "../../scenarios/run.ts");
+const MINUTE = 60_000;
+const FLOOD = 4_500;
+
+let services: TestServices;
+let directory: string;
+
+before(
+  async () => {
+    services = await testServices();
+    directory = await mkdtemp(join(tmpdir(), "spillway-scenarios-test-"));
+  },
+  { timeout: 10 * MINUTE },
+);
+
+after(async () => {
+  if (directory !== undefined) await rm(directory, { recursive: true });
+});
+
+async function ended(child: ChildProcess): Promise<{ readonly code: number | null; readonly output: string }> {
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const [code] = await once(child, "close");
+  return { code, output };
+}
+
+function run(...args: string[]): ChildProcess {
+  return spawn(process.execPath, [RUN, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, SPILLWAY_BROKERS: services.brokers.join(","), SPILLWAY_MONGO_URL: services.mongoUrl },
+  });
+}
+
+test("a short backfill-diverted accounts for every message, and writes its figures and curves", {
+  timeout: 4 * MINUTE,
+}, async () => {
+  const [json, page] = [join(directory, "figures.json"), join(directory, "page.html")];
+  const { code, output } = await ended(run("backfill-diverted", "--short", "--json", json, "--report", page));
+  assert.equal(code, 0, output);
+  const [result, ...others] = JSON.parse(await readFile(json, "utf8"));
+  assert.deepEqual(others, []);
+  const { liveP99QuietMs, liveP99FloodMs, isolation, ...rest } = result;
+  const accounted = { missing: 0, duplicates: 0, orderViolations: 0 };
+  assert.deepEqual(rest, { scenario: "backfill-diverted", ok: true, ...accounted });
+  for (const figure of [liveP99QuietMs, liveP99FloodMs, isolation]) assert.ok(figure > 0, output);
+  assert.ok(liveP99QuietMs >= 180, "a live message was there before its write can have been done");
+
+  const html = await readFile(page, "utf8");
+  assert.match(html, /<svg [\s\S]*<path class="delivered" d="M[\s\S]*<\/svg>/);
+  const { figures } = reportOf(html);
+  const [{ floodRecords, verdict, curve, quiet, flood } = assert.fail("the page holds no figures")] = figures;
+  assert.equal(floodRecords, FLOOD);
+  assert.equal(curve.filter(([at]) => at >= 0).length, flood.messages);
+  assert.ok(quiet.messages > 0 && curve.length >= quiet.messages + flood.messages);
+  assert.ok(verdict.documents >= FLOOD + quiet.messages + flood.messages);
+});
+
+test("what isn't a scenario is refused before anything starts", async () => {
+  const { code, output } = await ended(run("backfill-drowned"));
+  assert.equal(code, 2);
+  assert.match(output, /there is no scenario backfill-drowned[\s\S]*backfill-diverted/);
+});
+
+test("the database returns documents in the order of their insertion: the ledger judges order by it", async () => {
+  await using client = new MongoClient(services.mongoUrl);
+  const name = uniqueName("insertion-order");
+  const collection = client.db("spillway").collection<{ _id: string; key: string; seq: number }>(name);
+  // Neither the order of the ids nor its reverse.
+  const inserted = Array.from({ length: 500 }, (_, index) => (index * 211) % 500);
+  for (const seq of inserted) await collection.insertOne({ _id: `key:${seq}`, key: "key", seq });
+  await using store = new MongoStore(services.mongoUrl, name, "spillway");
+  const found: unknown[] = [];
+  for await (const { sequence } of store.documents()) found.push(sequence);
+  assert.deepEqual(found, inserted);
+});
