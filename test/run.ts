@@ -25,9 +25,18 @@ const MARKER = "SPILLWAY_TEST_RUN";
 const LEFT_BEHIND_GRACE_MS = 5_000;
 
 /** They wait more than they work, and neither measure anything nor break what others use. */
-const SOCIABLE = ["cli", "compose", "handover", "job", "preflight", "protocol", "relay", "steering", "verify"].map(
-  (name) => join("test", "integration", `${name}.test.ts`),
-);
+const SOCIABLE = [
+  "cli",
+  "codec-interop",
+  "compose",
+  "handover",
+  "job",
+  "preflight",
+  "protocol",
+  "relay",
+  "steering",
+  "verify",
+].map((name) => join("test", "integration", `${name}.test.ts`));
 
 interface Tally {
   readonly passed: number;
