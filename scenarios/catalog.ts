@@ -68,6 +68,7 @@ export function scenarioOf(name: ScenarioName): Scenario {
 
 /** How long the phases take. */
 export interface Pace {
+  readonly warmupMs: number;
   readonly quietMs: number;
   readonly floodMs: number;
   /** Whether the figures are to mean something: then they are held against samples wanted and reach. */
@@ -75,8 +76,8 @@ export interface Pace {
 }
 
 /** A little more than 500 live messages in quiet, 600 while the flood is produced. */
-export const FULL_PACE: Pace = { quietMs: 101_000, floodMs: 120_000, isFull: true };
-export const SHORT_PACE: Pace = { quietMs: 10_000, floodMs: 10_000, isFull: false };
+export const FULL_PACE: Pace = { warmupMs: 60_000, quietMs: 101_000, floodMs: 120_000, isFull: true };
+export const SHORT_PACE: Pace = { warmupMs: 5_000, quietMs: 10_000, floodMs: 10_000, isFull: false };
 
 export const LIVE_PER_SECOND = 5;
 export const LIVE_KEYS = 40;
@@ -87,3 +88,12 @@ export const WRITE_MS = 180;
 export const VALUE_BYTES = 180;
 /** Of each phase, for a 99th percentile that isn't a single message. */
 export const WANTED_SAMPLES = 500;
+
+/** Of what the service can take. */
+const WARMUP_LOAD = 0.8;
+
+/** Records a second beside the live ones until connections are open and code is compiled: as in the flood, where the service can take that. */
+export function warmupPerSecond({ partitions, backfillPartitions = partitions }: Scenario): number {
+  const capacity = (backfillPartitions * 1_000) / WRITE_MS;
+  return Math.min(FLOOD_PER_SECOND, Math.floor(WARMUP_LOAD * capacity - LIVE_PER_SECOND));
+}

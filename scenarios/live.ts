@@ -1,7 +1,7 @@
 import { LiveWatch } from "../src/demo/live-watch.ts";
 import { runLive } from "../src/producer/live.ts";
 import type { RecordOutlet } from "../src/producer/outlet.ts";
-import { LIVE_KEYS, LIVE_PER_SECOND, VALUE_BYTES } from "./catalog.ts";
+import { LIVE_KEYS, LIVE_PER_SECOND, VALUE_BYTES, WRITE_MS } from "./catalog.ts";
 import { documentId, type Ledger } from "./ledger.ts";
 
 const PLAN = { ratePerSecond: LIVE_PER_SECOND, keys: LIVE_KEYS, valueBytes: VALUE_BYTES, seed: 1 };
@@ -27,7 +27,7 @@ export class Live implements AsyncDisposable {
   readonly #sending: Promise<number>;
 
   constructor({ topic, outlet, ledger, lookup, signal, onFailure }: LiveOptions) {
-    this.watch = new LiveWatch({ lookup, pollMs: POLL_MS, pollShare: POLL_SHARE });
+    this.watch = new LiveWatch({ lookup, pollMs: POLL_MS, pollShare: POLL_SHARE, soonestMs: WRITE_MS });
     this.watch.start().catch(onFailure);
     this.#sending = runLive(PLAN, {
       topic,

@@ -38,9 +38,15 @@ export function namesFor({ relay, partitions, backfillPartitions }: Scenario): N
   };
 }
 
+/**
+ * The service knows a message that comes twice. Transactions would end with a marker in every partition that they wrote
+ * to, each of which every one of 200 consumers fetches for itself, on the cores that all share here.
+ */
+const GUARANTEE = ["--guarantee", "at-least-once"];
+
 /** The arguments of `spillway`, all defaults but for what goes where. */
 export function relayArguments({ hot, relayGroup, live, backfill }: Names, brokers: readonly string[]): string[] {
-  const from = ["relay", "--brokers", brokers.join(), "--source", hot, "--group", relayGroup];
+  const from = ["relay", "--brokers", brokers.join(), "--source", hot, "--group", relayGroup, ...GUARANTEE];
   const to = ["--target", live.topic, "--partitions", String(live.partitions)];
   const rule = backfill && `header ${FLOOD_HEADER} -> ${backfill.topic}/${backfill.partitions}`;
   return [...from, ...to, ...(rule === undefined ? [] : ["--rule", rule])];

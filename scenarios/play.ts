@@ -2,13 +2,13 @@ import { machineCpuSeconds } from "../bench/proc.ts";
 import { format } from "../src/demo/progress.ts";
 import { until } from "../src/demo/until.ts";
 import { pause } from "../src/runtime/backoff.ts";
-import type { Pace, Scenario } from "./catalog.ts";
+import { type Pace, type Scenario, warmupPerSecond } from "./catalog.ts";
 import type { CurvePoint, Figures } from "./figures.ts";
 import { Flood } from "./flood.ts";
 import { openStage, type Parts, type Stage } from "./stage.ts";
 
-/** Connections are open and code is compiled by then. */
-const WARMUP_MS = 5_000;
+/** Between the warm-up and the quiet. */
+const SETTLE_MS = 5_000;
 const DELIVERY_TIMEOUT_MS = 60_000;
 /** How long the service may write nothing before the records that aren't there count as missing. */
 const PATIENCE_MS = 30_000;
@@ -24,16 +24,29 @@ export async function playScenario(scenario: Scenario, pace: Pace, seed: number,
   const signal = AbortSignal.any([parts.signal, failure.signal]);
   parts.say(`\n${scenario.name}: ${scenario.title}.`);
   await using stage = await openStage(scenario, { ...parts, signal }, (error) => failure.abort(error));
-  return await perform(stage, scenario, pace, new Flood(pace.floodMs, seed), { ...parts, signal });
+  return await perform(stage, scenario, { pace, seed }, { ...parts, signal });
 }
 
-async function perform(stage: Stage, scenario: Scenario, pace: Pace, flood: Flood, parts: Parts): Promise<Figures> {
+interface Plan {
+  readonly pace: Pace;
+  readonly seed: number;
+}
+
+async function perform(stage: Stage, scenario: Scenario, { pace, seed }: Plan, parts: Parts): Promise<Figures> {
   const { live, ledger, store, names } = stage;
   const { say, signal } = parts;
   const isDelivered = (before: number, what: string): Promise<void> =>
     until(() => live.watch.isDelivered(before), { timeoutMs: DELIVERY_TIMEOUT_MS, what, signal });
 
-  await pause(WARMUP_MS, signal);
+  const perSecond = warmupPerSecond(scenario);
+  const warmup = new Flood({ ms: pace.warmupMs, perSecond, seed: seed + 1, keyPrefix: "warm-" });
+  const flood = new Flood({ ms: pace.floodMs, seed });
+  // Live messages that are written and not seen yet are few: this is close, and settled by the verdict.
+  const worked = (): number => stage.written() - live.watch.delivered;
+  say(`  warming up for ${pace.warmupMs / 1_000} s: ${perSecond} messages/s`);
+  await warmup.run(names.hot, stage.floodOutlet, ledger, signal);
+  await workedOff(worked, warmup.records, signal);
+  await pause(SETTLE_MS, signal);
   await isDelivered(performance.now(), "the first live messages came through");
   const quietCores = new BusyCores();
   const quietFrom = performance.now();
@@ -45,14 +58,13 @@ async function perform(stage: Stage, scenario: Scenario, pace: Pace, flood: Floo
 
   const floodCores = new BusyCores();
   const floodFrom = performance.now();
-  // Live messages that are written and not seen yet are few: this is close, and settled by the verdict.
-  const worked = (): number => stage.written() - live.watch.delivered;
+  const flooded = (): number => worked() - warmup.records;
   let [producedAt, workedOffAt] = [0, undefined as number | undefined];
   {
     using _telling = telling(() => `  flood ${seconds(performance.now() - floodFrom)} s: ${progress()}`, say);
     await flood.run(names.hot, stage.floodOutlet, ledger, signal);
     producedAt = performance.now();
-    if (scenario.isCutOff !== true) workedOffAt = await workedOff(worked, flood.records, signal);
+    if (scenario.isCutOff !== true) workedOffAt = await workedOff(flooded, flood.records, signal);
   }
   const floodTo = workedOffAt ?? performance.now();
   const floodBusy = floodCores.read();
@@ -83,7 +95,7 @@ async function perform(stage: Stage, scenario: Scenario, pace: Pace, flood: Floo
   };
 
   function progress(): string {
-    return `${format(flood.acknowledged)} of ${format(flood.records)} produced, ${format(Math.max(0, worked()))} written`;
+    return `${format(flood.acknowledged)} of ${format(flood.records)} produced, ${format(Math.max(0, flooded()))} written`;
   }
 
   /** Messages that wait count with the age that they have now. */

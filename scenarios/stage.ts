@@ -69,6 +69,7 @@ export async function openStage(
 
   const serve = ({ topic, partitions, group }: Reading): Service =>
     new Service({
+      isInBackground: topic === names.backfill?.topic,
       ...{ topic, partitions, group, brokers: addresses, database: DATABASE, collection: names.collection },
       ...{ mongoUrl: slowMongoUrl, guard, env },
     });

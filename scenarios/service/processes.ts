@@ -1,3 +1,4 @@
+import { setPriority } from "node:os";
 import { join } from "node:path";
 import { Child, type ChildEnd, describe, type GroupGuard } from "../../src/demo/child.ts";
 import { until } from "../../src/demo/until.ts";
@@ -9,6 +10,8 @@ const PROGRAM = join(import.meta.dirname, "service.ts");
 const CONSUMERS_PER_PROCESS = 50;
 /** Members of a group of 200 are let in by several rebalances, each of which waits for members that wait for records. */
 const JOIN_TIMEOUT_MS = 120_000;
+/** As `nice` has it: 0 is everybody else's. */
+const BACKGROUND_PRIORITY = 10;
 /** A consumer may wait at the broker for 5 s before it looks whether it is to stop. */
 const STOP_GRACE_MS = 20_000;
 
@@ -18,6 +21,8 @@ export interface ServiceOptions extends Omit<ServiceJob, "consumers"> {
   /** Of the database, as the service is to reach it. */
   readonly mongoUrl: string;
   readonly guard: GroupGuard;
+  /** The backfill's consumers have machines of their own in earnest: here they take what is left of this one. */
+  readonly isInBackground: boolean;
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -94,7 +99,7 @@ class ServiceProcess {
   duplicates = 0;
   #times: WriteTimes | undefined;
 
-  constructor({ partitions: _, mongoUrl, guard, env, ...job }: ServiceOptions, consumers: number) {
+  constructor({ partitions: _, mongoUrl, guard, isInBackground, env, ...job }: ServiceOptions, consumers: number) {
     const argument = JSON.stringify({ ...job, consumers } satisfies ServiceJob);
     this.child = new Child({
       name: "service",
@@ -106,6 +111,7 @@ class ServiceProcess {
         if (parsed !== undefined) this.#hear(parsed);
       },
     });
+    if (isInBackground && this.child.pid !== undefined) setPriority(this.child.pid, BACKGROUND_PRIORITY);
   }
 
   async stop(graceMs: number): Promise<WriteTimes> {

@@ -11,6 +11,8 @@ export interface LiveWatchOptions {
    * is bounded in proportion, and messages that wait for minutes cost the database next to nothing.
    */
   readonly pollShare?: number;
+  /** No message can be there sooner than this after it was due, so none is looked for: 0 unless told. */
+  readonly soonestMs?: number;
 }
 
 /** A live message on its way. Times are those of `performance.now()`. */
@@ -71,7 +73,7 @@ export class LiveWatch {
 
   /** A message was handed to the producer. Returns what to call with its document's `_id` once it is acknowledged. */
   sent(key: string, scheduledAt: number): (id: string) => void {
-    const expected: Expected = { scheduledAt, id: undefined, lookAt: 0 };
+    const expected: Expected = { scheduledAt, id: undefined, lookAt: scheduledAt + (this.#options.soonestMs ?? 0) };
     const queue = this.#waiting.get(key);
     if (queue === undefined) this.#waiting.set(key, [expected]);
     else queue.push(expected);
