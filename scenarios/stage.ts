@@ -2,6 +2,7 @@ import { MongoClient } from "mongodb";
 import type { Logger } from "pino";
 import type { Reaper } from "../services/reaper.ts";
 import { type Child, describe } from "../src/demo/child.ts";
+import { LiveTraffic } from "../src/demo/live-traffic.ts";
 import { MongoStore } from "../src/demo/mongo-store.ts";
 import { SpillwayError } from "../src/errors.ts";
 import { ensureTopic } from "../src/kafka/admin.ts";
@@ -10,14 +11,17 @@ import { committedOffsets } from "../src/kafka/group-offsets.ts";
 import { KAFKA_DEFAULTS, type KafkaOptions } from "../src/kafka/options.ts";
 import { RecordProducer } from "../src/kafka/record-producer.ts";
 import { retry } from "../src/runtime/backoff.ts";
-import { HOT_PARTITIONS, type Scenario } from "./catalog.ts";
-import { Ledger } from "./ledger.ts";
-import { Live } from "./live.ts";
+import { HOT_PARTITIONS, LIVE_KEYS, LIVE_PER_SECOND, type Scenario, VALUE_BYTES, WRITE_MS } from "./catalog.ts";
+import { documentId, Ledger } from "./ledger.ts";
 import { DATABASE, type Names, namesFor, type Reading } from "./names.ts";
 import type { Places } from "./places.ts";
 import type { Relays } from "./relays.ts";
 import { Service, type WriteTimes } from "./service/processes.ts";
 
+const LIVE_PLAN = { ratePerSecond: LIVE_PER_SECOND, keys: LIVE_KEYS, valueBytes: VALUE_BYTES, seed: 1 };
+/** A latency is exact within 10 ms, or within half a percent of itself. */
+const LIVE_POLLS = { pollMs: 10, pollShare: 0.005 };
+const LIVE_SETTLE_MS = 60_000;
 const STOP_GRACE_MS = 40_000;
 const OFFSETS_DEADLINE_MS = 30_000;
 const BACKOFF = { baseMs: 20, maxMs: 500 };
@@ -36,7 +40,7 @@ export interface Parts {
 export interface Stage extends AsyncDisposable {
   readonly names: Names;
   readonly ledger: Ledger;
-  readonly live: Live;
+  readonly live: LiveTraffic;
   readonly store: MongoStore;
   readonly floodOutlet: RecordProducer;
   /** Documents that the service has written, of all kinds. */
@@ -95,7 +99,17 @@ export async function openStage(
   // A connection of its own: other services' messages don't queue behind the flood in its producer either.
   const outlet = opening.use(await RecordProducer.open({ kafka, log, signal }));
   const lookup = (id: string): Promise<boolean> => store.has(id);
-  const live = opening.use(new Live({ topic: names.hot, outlet, ledger, lookup, signal, onFailure }));
+  const live = opening.use(
+    new LiveTraffic({
+      ...{ topic: names.hot, outlet, plan: LIVE_PLAN, signal, onFailure },
+      watch: { lookup, ...LIVE_POLLS, soonestMs: WRITE_MS },
+      settleTimeoutMs: LIVE_SETTLE_MS,
+      onAcknowledged: (key, sequence, place) => {
+        ledger.acknowledged(key, sequence, place);
+        return documentId(key, sequence);
+      },
+    }),
+  );
 
   const stack = opening.move();
   const sum = (pick: (service: Service) => number): number => services.reduce((total, one) => total + pick(one), 0);

@@ -7,7 +7,7 @@ import type { Settings } from "../relay/settings.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addFlags } from "./flags.ts";
-import { kafkaOptions } from "./kafka-options.ts";
+import { kafkaOptions, relayGroup } from "./kafka-options.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 const STOP_DEADLINE_MS = 10_000;
@@ -83,6 +83,5 @@ function commandFor(name: ConfiguredCommand, description: string): Command {
 async function opened(context: CliContext, command: Command, name: ConfiguredCommand, source: string) {
   const { config, log } = await prepare(context, command, name);
   const { values } = config;
-  const group = values["relay.group"] ?? `spillway-relay-${source}`;
-  return { log, values, relay: { group, source }, kafka: kafkaOptions(values) };
+  return { log, values, relay: { group: relayGroup(values, source), source }, kafka: kafkaOptions(values) };
 }

@@ -1,7 +1,7 @@
 import type { Kind } from "./kinds.ts";
 
-/** The commands that take options of their own. `services` and `config` take none but the general ones. */
-export const CONFIGURED_COMMANDS = [
+/** Whoever connects to Kafka by what the user configured. */
+export const KAFKA_CLIENTS = [
   "relay",
   "throttle",
   "pause",
@@ -12,8 +12,10 @@ export const CONFIGURED_COMMANDS = [
   "backfill",
   "verify",
   "handback",
-  "demo",
 ] as const;
+
+/** The commands that take options of their own. `services` and `config` take none but the general ones. */
+export const CONFIGURED_COMMANDS = [...KAFKA_CLIENTS, "demo"] as const;
 export type ConfiguredCommand = (typeof CONFIGURED_COMMANDS)[number];
 
 /** One row of the table: all there is to know about an option. Its key is where it stands in a YAML file. */
@@ -46,17 +48,3 @@ export function option<T>(row: Option<T>): Option<T>;
 export function option<T>(row: Option<T>): Option<T> {
   return row;
 }
-
-/** Whoever connects to Kafka by what the user configured. */
-export const KAFKA_CLIENTS = [
-  "relay",
-  "throttle",
-  "pause",
-  "resume",
-  "status",
-  "sink",
-  "prices",
-  "backfill",
-  "verify",
-  "handback",
-] as const satisfies readonly ConfiguredCommand[];

@@ -1,19 +1,20 @@
 import { type LivePlan, liveKey, runLive } from "../producer/live.ts";
-import type { RecordOutlet } from "../producer/outlet.ts";
-import { documentId } from "./acknowledged.ts";
-import type { Ledger } from "./ledger.ts";
-import { LiveWatch } from "./live-watch.ts";
+import type { Acknowledgement, RecordOutlet } from "../producer/outlet.ts";
+import { LiveWatch, type LiveWatchOptions } from "./live-watch.ts";
 
 export const LIVE_KEYS = 4;
-const PLAN: LivePlan = { ratePerSecond: 20, keys: LIVE_KEYS, valueBytes: 180, seed: 1 };
-const POLL_MS = 10;
-const SETTLE_TIMEOUT_MS = 30_000;
+/** The demo's. */
+export const LIVE_PLAN: LivePlan = { ratePerSecond: 20, keys: LIVE_KEYS, valueBytes: 180, seed: 1 };
 
 export interface LiveTrafficOptions {
   readonly topic: string;
   readonly outlet: RecordOutlet;
-  readonly ledger: Ledger;
-  readonly lookup: (id: string) => Promise<boolean>;
+  readonly plan: LivePlan;
+  readonly watch: LiveWatchOptions;
+  /** How long to wait for the last acknowledgements. */
+  readonly settleTimeoutMs: number;
+  /** Told of every message that is safe; returns the `_id` of its document. */
+  readonly onAcknowledged: (key: string, sequence: number, place: Acknowledgement) => string;
   /** Ends everything at once. */
   readonly signal: AbortSignal;
   /** Told if sending or looking fails. */
@@ -27,20 +28,19 @@ export class LiveTraffic implements AsyncDisposable {
   readonly #sending: Promise<number>;
   #acknowledged = 0;
 
-  constructor({ topic, outlet, ledger, lookup, signal, onFailure }: LiveTrafficOptions) {
-    this.watch = new LiveWatch({ lookup, pollMs: POLL_MS });
+  constructor({ topic, outlet, plan, watch, settleTimeoutMs, onAcknowledged, signal, onFailure }: LiveTrafficOptions) {
+    this.watch = new LiveWatch(watch);
     this.watch.start().catch(onFailure);
-    this.#sending = runLive(PLAN, {
+    this.#sending = runLive(plan, {
       topic,
       outlet,
-      settleTimeoutMs: SETTLE_TIMEOUT_MS,
+      settleTimeoutMs,
       stop: AbortSignal.any([signal, this.#stop.signal]),
       onSent: ({ key, sequence }, scheduledAt) => {
         const found = this.watch.sent(key, scheduledAt);
         return (place) => {
           this.#acknowledged++;
-          ledger.acknowledged(key, sequence, place);
-          found(documentId(place.topicId, place.partition, place.offset));
+          found(onAcknowledged(key, sequence, place));
         };
       },
     });

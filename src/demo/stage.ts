@@ -5,10 +5,11 @@ import { committedOffsets } from "../kafka/group-offsets.ts";
 import { KAFKA_DEFAULTS, type KafkaOptions } from "../kafka/options.ts";
 import { RecordProducer } from "../kafka/record-producer.ts";
 import { retry } from "../runtime/backoff.ts";
+import { documentId } from "./acknowledged.ts";
 import { Child, describe } from "./child.ts";
 import type { Flood } from "./flood.ts";
 import { Ledger } from "./ledger.ts";
-import { LiveTraffic, liveKeys } from "./live-traffic.ts";
+import { LIVE_PLAN, LiveTraffic, liveKeys } from "./live-traffic.ts";
 import { MongoStore } from "./mongo-store.ts";
 import {
   commandEnvironment,
@@ -22,6 +23,8 @@ import {
 import type { DemoParts, DemoServices } from "./parts.ts";
 import { RelayMeter } from "./relay-meter.ts";
 
+const LIVE_POLL_MS = 10;
+const LIVE_SETTLE_MS = 30_000;
 const SAMPLED_KEYS = 50;
 /** A look-up costs FerretDB most of a millisecond: more would take its time from what is watched. */
 const ORDER_LOOKUPS_PER_SECOND = 120;
@@ -98,7 +101,15 @@ export async function openStage({ services, flood, parts, signal, onFailure }: S
   const liveOutlet = opening.use(await RecordProducer.open({ kafka, log, signal }));
   const lookup = (id: string): Promise<boolean> => store.has(id);
   const traffic = opening.use(
-    new LiveTraffic({ topic: names.hot, outlet: liveOutlet, ledger, lookup, signal, onFailure }),
+    new LiveTraffic({
+      ...{ topic: names.hot, outlet: liveOutlet, plan: LIVE_PLAN, signal, onFailure },
+      watch: { lookup, pollMs: LIVE_POLL_MS },
+      settleTimeoutMs: LIVE_SETTLE_MS,
+      onAcknowledged: (key, sequence, place) => {
+        ledger.acknowledged(key, sequence, place);
+        return documentId(place.topicId, place.partition, place.offset);
+      },
+    }),
   );
 
   const stack = opening.move();

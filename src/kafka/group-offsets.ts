@@ -76,13 +76,8 @@ export async function groupCommits(
   { topic, partitions: count }: { readonly topic: string; readonly partitions: number },
   requireStable: boolean,
 ): Promise<{ readonly coordinator: number; readonly committed: readonly CommittedOffset[] }> {
-  const coordinator = await coordinatorOf(brokers, group);
   const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
-  const check = (code: number) => assertCoordinated("Reading a group's offsets", code, { group });
-  return {
-    coordinator,
-    committed: await fetchOffsets(brokers, coordinator, { group, partitions, requireStable, check }),
-  };
+  return await offsetsFor(brokers, { group, partitions, requireStable });
 }
 
 /** The same for partitions of any topics, or for all that the group has committed. @throws as `committedOffsets` */
@@ -91,7 +86,7 @@ export async function offsetsOfGroup(
   group: string,
   partitions: readonly Place[] | "all",
 ): Promise<readonly CommittedOffset[]> {
-  return await offsetsFor(brokers, { group, partitions, requireStable: false });
+  return (await offsetsFor(brokers, { group, partitions, requireStable: false })).committed;
 }
 
 /**
@@ -103,7 +98,7 @@ export async function stableOffsets(
   group: string,
   partitions: readonly TopicPartition[],
 ): Promise<readonly Position[]> {
-  const committed = await offsetsFor(brokers, { group, partitions, requireStable: true });
+  const { committed } = await offsetsFor(brokers, { group, partitions, requireStable: true });
   return committed.flatMap(({ topic, partition, offset, metadata }) => {
     const known = partitions.find((one) => one.topic === topic && one.partition === partition);
     if (known === undefined) return [];
@@ -150,10 +145,14 @@ const OF_MEMBERS: ReadonlySet<number> = new Set([
   ERROR.REBALANCE_IN_PROGRESS,
 ]);
 
-async function offsetsFor(brokers: Brokers, asked: Omit<OffsetsAsked, "check">): Promise<readonly CommittedOffset[]> {
+async function offsetsFor(
+  brokers: Brokers,
+  asked: Omit<OffsetsAsked, "check">,
+): Promise<{ readonly coordinator: number; readonly committed: readonly CommittedOffset[] }> {
   const { group } = asked;
   const check = (code: number) => assertCoordinated("Reading a group's offsets", code, { group });
-  return await fetchOffsets(brokers, await coordinatorOf(brokers, group), { ...asked, check });
+  const coordinator = await coordinatorOf(brokers, group);
+  return { coordinator, committed: await fetchOffsets(brokers, coordinator, { ...asked, check }) };
 }
 
 function byTopic(partitions: readonly Place[]) {
