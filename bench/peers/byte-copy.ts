@@ -7,7 +7,6 @@ const PROGRAM = join(import.meta.dirname, "byte-copy-relay.ts");
 export const byteCopy: Peer = {
   name: "byte-copy",
   guarantee: "at-least-once",
-  codecs: ["none"],
   warmup: "native",
   loops: true,
   variants: [
