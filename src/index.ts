@@ -1,5 +1,6 @@
 /** The public API of the library. */
 export { DeadLetters } from "./dead-letter/dead-letter.ts";
+export { type Decoder, jsonDecoder } from "./decode/decoder.ts";
 export { type ErrorCode, type ErrorContext, SpillwayError } from "./errors.ts";
 export { type HandBackOptions, handBack } from "./handover/hand-back.ts";
 export type { PlannedPartition } from "./handover/plan.ts";
@@ -20,9 +21,18 @@ export { type RelayContext, runRelay } from "./relay/relay.ts";
 export type { JobReport } from "./relay/report.ts";
 export { changeSettings, type RelayName, readSettings, type Settings } from "./relay/settings.ts";
 export { newRelayStats, type RelayStats } from "./relay/stats.ts";
+export { type CollectionName, collectionByTopic, parseCollectionName } from "./sink/collection-name.ts";
+export type { DocumentShape } from "./sink/models/document.ts";
+export { insertModel } from "./sink/models/insert.ts";
+export { latestModel } from "./sink/models/latest.ts";
+export { type MappedOperation, mapModel } from "./sink/models/map.ts";
+export type { DecodedRecord, Model } from "./sink/models/model.ts";
+export type { Operation, PlannedOperation, Rejected, Version } from "./sink/operations.ts";
 export { SINK_DEFAULTS, type SinkOptions, type SinkRoute } from "./sink/options.ts";
 export { runSink, type SinkParts } from "./sink/sink.ts";
 export { newSinkStats, type SinkStats } from "./sink/stats.ts";
+export type { Availability, Outcome, Target } from "./sink/target.ts";
 export { openMongoTarget } from "./sink/targets/mongo.ts";
+export type { CollectionIndex } from "./sink/targets/mongo-indexes.ts";
 export { isProven, type VerifyReport } from "./verify/report.ts";
 export { type VerifyContext, type VerifyOptions, verifyRelay } from "./verify/verify.ts";

@@ -125,12 +125,42 @@ export function routes(): Kind<readonly RouteText[]> {
   return { schema, allowed, shape: "list", placeholder: "topic=collection" };
 }
 
-/** MongoDB's rule, less its own collections. */
-const COLLECTION = /^(?!system\.)[^$\0]{1,120}$/;
+/** MongoDB's rule, less its own collections; in braces, what a record says. */
+const COLLECTION = /^(?!system\.)(?:[^$\0{}]|\{(?:topic|key|value\.[^{}]+)\}){1,120}$/;
 
 export function collectionName(): Kind<string> {
-  const allowed = "a collection's name: not empty, without $, not beginning with system.";
+  const allowed =
+    "a collection's name: not empty, without $, not beginning with system.; {topic}, {key} and {value.FIELD} in it stand " +
+    "for what a record says";
   return { schema: z.string().regex(COLLECTION), allowed, shape: "single", placeholder: "collection" };
+}
+
+/** An index of a collection, as `createIndexes` knows it. */
+export interface IndexText {
+  readonly collection: string;
+  readonly fields: readonly (readonly [name: string, direction: 1 | -1])[];
+  readonly unique: boolean;
+}
+
+/** `prices=symbol+-time`: the flag has commas between indexes. */
+export function indexes(): Kind<readonly IndexText[]> {
+  const read = z.string().transform((given, context): IndexText => {
+    const [, collection, named, unique] = /^([^$\0{}=]+)=([^=!]+)(!?)$/.exec(given) ?? [];
+    const fields = named?.split("+").map((field) => /^(-?)([^$\0-][^$\0]*)$/.exec(field));
+    if (collection === undefined || fields === undefined || fields.some((field) => field === null)) {
+      context.addIssue({ code: "custom", message: "no index" });
+      return z.NEVER;
+    }
+    const parsed = fields.map((field) => [field?.[2] ?? "", field?.[1] === "-" ? -1 : 1] as const);
+    return { collection, fields: parsed, unique: unique === "!" };
+  });
+  return {
+    schema: z.preprocess(splitAtCommas, z.array(read).min(1).readonly()),
+    allowed:
+      "collection=field+field, a - before a field for descending, a ! at the end for unique, commas between several",
+    shape: "list",
+    placeholder: "collection=fields",
+  };
 }
 
 export function databaseName(): Kind<string> {

@@ -1,19 +1,17 @@
-import { SpillwayError } from "../errors.ts";
-import { backoffMs, pause } from "../runtime/backoff.ts";
+import { messageOf } from "../errors.ts";
+import { backoffMs, pause, retry } from "../runtime/backoff.ts";
+import type { Breaker } from "./breaker.ts";
 import { type BurialParts, bury } from "./bury.ts";
-import type { DocumentShape } from "./operations.ts";
 import type { Outage } from "./outage.ts";
-import { planBatch, settle } from "./plan.ts";
+import { type Pending, type Planning, planBatch, type Settled, settle } from "./plan.ts";
 import type { InFlightRecord } from "./progress.ts";
 import type { Target } from "./target.ts";
 
-export interface BatchWriterParts extends BurialParts {
+export interface BatchWriterParts extends BurialParts, Planning {
   readonly target: Target;
-  /** All batches share them. */
-  readonly outages: { readonly target: Outage; readonly deadLetters: Outage };
-  /** By topic. */
-  readonly collections: ReadonlyMap<string, string>;
-  readonly document: DocumentShape;
+  /** All batches share it. */
+  readonly breaker: Breaker;
+  readonly outages: { readonly deadLetters: Outage; readonly schemas: Outage };
 }
 
 /**
@@ -24,42 +22,72 @@ export interface BatchWriterParts extends BurialParts {
  */
 export async function writeBatch(batch: readonly InFlightRecord[], parts: BatchWriterParts): Promise<void> {
   parts.abandoned.throwIfAborted();
-  const byCollection = Map.groupBy(batch, ({ record }) => collectionFor(record.topic, parts));
-  for (const [collection, records] of byCollection) await writeTo(collection, records, parts);
-}
-
-function collectionFor(topic: string, { collections }: BatchWriterParts): string {
-  const collection = collections.get(topic);
-  if (collection === undefined) throw new SpillwayError("CONFIG_INVALID", `No route is given for topic ${topic}`);
-  return collection;
-}
-
-async function writeTo(collection: string, batch: readonly InFlightRecord[], parts: BatchWriterParts): Promise<void> {
-  const { target, outages, progress, stats, abandoned } = parts;
-  let { pending, dead } = planBatch(batch, parts.document);
+  await prepareDecoding(batch, parts);
+  const { pending, nothing, dead } = planBatch(batch, parts);
+  for (const record of nothing) parts.progress.done(record);
+  parts.stats.recordsWritten += nothing.length;
   await bury(dead, parts);
+  for (const [collection, ofCollection] of pending) await writeTo(collection, ofCollection, parts);
+}
 
-  for (let failures = 0; pending.operations.length > 0; ) {
-    const startedAt = performance.now();
-    const outcomes = await target.write(collection, pending.operations, pending.ordered);
-    abandoned.throwIfAborted(); // it came too late: these records are somebody else's now
-    const settled = settle(pending, outcomes);
-    stats.batches++;
-    stats.recordsWritten += settled.written.length;
-    stats.recordsAlreadyWritten += settled.alreadyWritten.length;
-    for (const record of settled.written) progress.done(record);
-    for (const record of settled.alreadyWritten) progress.done(record);
+/** What decoding takes may be away too: an outage like any other. */
+async function prepareDecoding(batch: readonly InFlightRecord[], parts: BatchWriterParts): Promise<void> {
+  const { decoder, abandoned, retryBackoff, outages } = parts;
+  if (decoder.prepare === undefined) return;
+  const values = batch.flatMap(({ record: { value } }) => (value === null ? [] : [value]));
+  let startedAt = performance.now();
+  await retry(
+    async () => {
+      startedAt = performance.now();
+      await decoder.prepare?.(values, abandoned);
+    },
+    {
+      signal: abandoned,
+      backoff: retryBackoff,
+      deadlineMs: Number.POSITIVE_INFINITY,
+      onRetry: (error) => outages.schemas.failed(startedAt, messageOf(error)),
+    },
+  );
+  outages.schemas.succeeded(startedAt);
+}
+
+async function writeTo(collection: string, planned: Pending, parts: BatchWriterParts): Promise<void> {
+  const { breaker, abandoned } = parts;
+  let pending = planned;
+  for (let failures = 0; pending.tasks.length > 0; ) {
+    let settled: Settled | undefined;
+    const attempt = async () => {
+      settled = await writeOnce(collection, pending, parts);
+      return isAway(settled) ? settled.outage : undefined;
+    };
+    await breaker.through(attempt, abandoned);
+    if (settled === undefined) continue;
     await bury(settled.dead, parts);
     pending = settled.pending;
-
-    if (settled.outage === undefined) {
-      outages.target.succeeded(startedAt);
-      failures = 0;
-    } else {
-      outages.target.failed(startedAt, settled.outage);
-      stats.retries++;
-      failures++;
-      await pause(backoffMs(failures, parts.retryBackoff), abandoned);
-    }
+    failures = settled.outage === undefined ? 0 : failures + 1;
+    if (settled.outage === undefined) continue;
+    parts.stats.retries++;
+    // An open breaker makes its own pauses.
+    if (!breaker.isOpen) await pause(backoffMs(failures, parts.retryBackoff), abandoned);
   }
+}
+
+async function writeOnce(collection: string, pending: Pending, parts: BatchWriterParts): Promise<Settled> {
+  const { target, progress, stats, abandoned } = parts;
+  const operations = pending.tasks.map(({ operation }) => operation);
+  const outcomes = await target.write(collection, operations, pending.ordered);
+  abandoned.throwIfAborted(); // it came too late: these records are somebody else's now
+  const settled = settle(pending, outcomes);
+  const { written, alreadyWritten, replaced } = settled;
+  stats.batches++;
+  stats.recordsWritten += written.length;
+  stats.recordsAlreadyWritten += alreadyWritten.length;
+  stats.recordsReplaced += replaced.length;
+  for (const records of [written, alreadyWritten, replaced]) for (const record of records) progress.done(record);
+  return settled;
+}
+
+/** An error that passes, and nothing else: single documents may meet one where the database is well. */
+function isAway({ outage, written, alreadyWritten, dead }: Settled): boolean {
+  return outage !== undefined && written.length + alreadyWritten.length + dead.length === 0;
 }

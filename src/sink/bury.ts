@@ -3,7 +3,7 @@ import type { DeadLetters } from "../dead-letter/dead-letter.ts";
 import type { DeadLetterReason } from "../dead-letter/reason.ts";
 import { messageOf } from "../errors.ts";
 import { type Backoff, retry } from "../runtime/backoff.ts";
-import { originOf } from "./operations.ts";
+import { originOf } from "./models/model.ts";
 import type { Outage } from "./outage.ts";
 import type { DeadRecord } from "./plan.ts";
 import type { InFlightPoison, InFlightRecord, Progress } from "./progress.ts";

@@ -1,10 +1,20 @@
-import { bufferTime, concatMap, EMPTY, filter, lastValueFrom, map, merge, type Observable, Subject } from "rxjs";
+import {
+  bufferTime,
+  concatMap,
+  EMPTY,
+  filter,
+  lastValueFrom,
+  map,
+  merge,
+  type Observable,
+  Subject,
+  window,
+} from "rxjs";
+import { type Batching, isWorthWaiting, Rate, RecentMean, takeBatch } from "./batching.ts";
 
-export interface LanesOptions<T> {
+export interface LanesOptions<T> extends Batching {
   readonly lanes: number;
-  readonly batchRecords: number;
-  /** Milliseconds between two cuts of a batch that isn't full. */
-  readonly batchTimeoutMs: number;
+  readonly bytesOf: (item: T) => number;
   /** Writes one batch. Its rejection ends all lanes. */
   readonly write: (batch: readonly T[]) => Promise<void>;
 }
@@ -16,41 +26,95 @@ export interface LanesOptions<T> {
  * unsubscribed: lanes end by `complete` alone.
  */
 export class Lanes<T> {
-  readonly #subjects: readonly Subject<T>[];
+  readonly #lanes: readonly Lane<T>[];
+  readonly #pushed = new Set<Lane<T>>();
   /** Resolves when all lanes have written everything, after `complete`. Rejects at the first write that does. */
   readonly finished: Promise<void>;
 
   constructor(options: LanesOptions<T>) {
-    this.#subjects = Array.from({ length: options.lanes }, () => new Subject<T>());
-    const lanes = this.#subjects.map((records) => batchesWritten(records, options));
-    this.finished = lastValueFrom(merge(...lanes), { defaultValue: undefined });
+    const writes = new RecentMean();
+    this.#lanes = Array.from({ length: options.lanes }, () => new Lane(options, writes));
+    this.finished = lastValueFrom(merge(...this.#lanes.map(({ written }) => written)), { defaultValue: undefined });
   }
 
   /** `lane` counts from 0. */
   push(lane: number, item: T): void {
-    this.#subjects[lane]?.next(item);
+    const to = this.#lanes[lane] as Lane<T>;
+    to.push(item);
+    this.#pushed.add(to);
+  }
+
+  /** No more is at hand: lanes that need not wait for company begin to write. */
+  pause(): void {
+    const now = performance.now();
+    for (const lane of this.#pushed) lane.pause(now);
+    this.#pushed.clear();
   }
 
   /** Flushes what is buffered; no more can be pushed. */
   complete(): void {
-    for (const subject of this.#subjects) subject.complete();
+    for (const lane of this.#lanes) lane.complete();
   }
 }
 
-function batchesWritten<T>(
-  records: Observable<T>,
-  { batchRecords, batchTimeoutMs, write }: LanesOptions<T>,
-): Observable<void> {
-  const waiting: T[] = [];
-  return records.pipe(
-    bufferTime(batchTimeoutMs, null, batchRecords),
-    filter((batch) => batch.length > 0),
-    map((batch) => {
-      for (const record of batch) waiting.push(record);
-    }),
-    // What was cut while a write went on is joined to full batches again: its queue holds turns, not batches.
-    concatMap(() => (waiting.length === 0 ? EMPTY : write(waiting.splice(0, batchRecords)))),
-  );
+class Lane<T> {
+  readonly written: Observable<void>;
+  readonly #options: LanesOptions<T>;
+  readonly #writes: RecentMean;
+  readonly #records = new Subject<T>();
+  /** Ends the open batch. */
+  readonly #cut = new Subject<void>();
+  readonly #arrivals = new Rate();
+  /** Cut and not yet written. */
+  readonly #waiting: T[] = [];
+  #bytes = 0;
+  #pushed = 0;
+  #writing = false;
+
+  constructor(options: LanesOptions<T>, writes: RecentMean) {
+    this.#options = options;
+    this.#writes = writes;
+    const { batchTimeoutMs, batchRecords } = options;
+    this.written = this.#records.pipe(
+      window(this.#cut),
+      concatMap((records) => records.pipe(bufferTime(batchTimeoutMs, null, batchRecords))),
+      filter((batch) => batch.length > 0),
+      map((batch) => {
+        this.#bytes = 0;
+        for (const record of batch) this.#waiting.push(record);
+      }),
+      // What was cut while a write went on is joined to full batches again: its queue holds turns, not batches.
+      concatMap(() => (this.#waiting.length === 0 ? EMPTY : this.#write())),
+    );
+  }
+
+  push(item: T): void {
+    const { bytesOf, batchBytes } = this.#options;
+    this.#bytes += bytesOf(item);
+    this.#pushed++;
+    this.#records.next(item);
+    if (this.#bytes >= batchBytes) this.#cut.next();
+  }
+
+  pause(now: number): void {
+    this.#arrivals.add(this.#pushed, now);
+    this.#pushed = 0;
+    if (this.#options.batching === "fixed" || this.#writing) return;
+    const traffic = { recordsPerMs: this.#arrivals.perMs(now), writeMs: this.#writes.value };
+    if (!isWorthWaiting(traffic, this.#options)) this.#cut.next();
+  }
+
+  complete(): void {
+    this.#records.complete();
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true;
+    const startedAt = performance.now();
+    await this.#options.write(takeBatch(this.#waiting, this.#options.bytesOf, this.#options));
+    this.#writes.add(performance.now() - startedAt);
+    this.#writing = false;
+  }
 }
 
 /** Chooses lanes for records as they come in. */

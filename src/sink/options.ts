@@ -1,24 +1,16 @@
 import type { PoisonBatchPolicy } from "../dead-letter/poison.ts";
 import type { Backoff } from "../runtime/backoff.ts";
-import type { DocumentShape } from "./operations.ts";
+import type { Batching } from "./batching.ts";
 
-/** A topic and the collection for its records. */
+/** A topic and the collection for its records: a name, or a template such as `{topic}`, `{key}` or `{value.symbol}`. */
 export interface SinkRoute {
   readonly topic: string;
   readonly collection: string;
 }
 
-export interface SinkOptions {
-  /** At least one; each topic once. */
-  readonly routes: readonly SinkRoute[];
-  /** `value`: the fields of a record's JSON object are the document's; `envelope`: under `value`, beside key and origin. */
-  readonly document: DocumentShape;
+export interface SinkOptions extends Batching {
   /** How many batches are written side by side. Records of one key share a lane, and a lane writes one by one. */
   readonly lanes: number;
-  /** A batch is written at this many records. */
-  readonly batchRecords: number;
-  /** Milliseconds between two cuts of a lane's batch: a record waits for others no longer than this. */
-  readonly batchTimeoutMs: number;
   /** Records that may be read and not yet written. */
   readonly inFlightRecords: number;
   /** Bytes of keys, values and headers that may be read and not yet written. */
@@ -39,15 +31,18 @@ export interface SinkOptions {
  * - 16 lanes are more than a member usually has partitions, and at a write of 100 ms they carry 80,000 records/s. More
  *   would share out the same records in flight, so that each writes smaller batches at the same fixed cost.
  * - 500 records are a batch in which that fixed cost hardly counts any more.
+ * - 4 MiB keep a batch of large records far below the 48 MB that MongoDB takes in one message, and below the in-flight
+ *   bound, so that several lanes write such batches side by side.
  * - 100 ms bound what batching adds to the latency of a quiet topic. Under a flood lanes fill by number, and what comes
  *   in during a slow write is joined, so a longer wait would gain nothing.
  * - 20,000 records in flight are a batch being written and another one waiting in each lane, and some more, since lanes
  *   are never equal. They bound the memory, and what a crash repeats.
  */
 export const SINK_DEFAULTS = {
-  document: "value",
+  batching: "auto",
   lanes: 16,
   batchRecords: 500,
+  batchBytes: 4 * 1024 * 1024,
   batchTimeoutMs: 100,
   inFlightRecords: 20_000,
   inFlightBytes: 32 * 1024 * 1024,

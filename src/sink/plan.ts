@@ -1,12 +1,31 @@
 import type { DeadLetterReason } from "../dead-letter/reason.ts";
-import { type DocumentShape, type Operation, originOf, toOperation } from "./operations.ts";
+import type { Decoder } from "../decode/decoder.ts";
+import type { Decoded } from "../decode/json.ts";
+import { type Model, originOf } from "./models/model.ts";
+import { isNewer, type Operation } from "./operations.ts";
 import type { InFlightRecord } from "./progress.ts";
 import type { Outcome } from "./target.ts";
 
-/** Operations to be tried, and the records they are of, in the same places. */
+/** A record on its way into the database. */
+interface Work {
+  readonly record: InFlightRecord;
+  /** Operations of it that are neither done nor given up. */
+  open: number;
+  /** Given up: it is a dead letter, and nothing more of it is tried. */
+  dead: boolean;
+}
+
+/** One operation of a record. */
+export interface Task {
+  readonly operation: Operation;
+  readonly work: Work;
+  /** Of the same document, older, and not written because this one will be; the newest first. */
+  readonly replaced: readonly Task[];
+}
+
+/** What is to be tried in one collection. */
 export interface Pending {
-  readonly operations: readonly Operation[];
-  readonly records: readonly InFlightRecord[];
+  readonly tasks: readonly Task[];
   /** A key repeats, so operations depend on each other. */
   readonly ordered: boolean;
 }
@@ -18,30 +37,94 @@ export interface DeadRecord {
 }
 
 export interface BatchPlan {
-  readonly pending: Pending;
+  /** By collection. */
+  readonly pending: ReadonlyMap<string, Pending>;
+  /** Records for which there is nothing to do. */
+  readonly nothing: readonly InFlightRecord[];
   readonly dead: readonly DeadRecord[];
 }
 
-/** Plans a batch for one collection: an operation for each record that can be one. */
-export function planBatch(batch: readonly InFlightRecord[], shape: DocumentShape): BatchPlan {
-  const operations: Operation[] = [];
-  const records: InFlightRecord[] = [];
+export interface Planning {
+  readonly decoder: Decoder;
+  readonly model: Model;
+}
+
+const NO_VALUE = { kind: "value", value: null } as const;
+
+/** Plans a batch: what is to be done for each record that can be written. */
+export function planBatch(batch: readonly InFlightRecord[], { decoder, model }: Planning): BatchPlan {
+  const tasks = new Map<string, Task[]>();
+  const nothing: InFlightRecord[] = [];
   const dead: DeadRecord[] = [];
-  for (const item of batch) {
-    const planned = toOperation(item.record, originOf(item.record, item.topicId), shape);
-    if (planned.kind === "rejected") dead.push({ record: item, reason: planned.reason });
+  for (const record of batch) {
+    const planned = planRecord(record, decoder, model);
+    if ("reason" in planned) dead.push({ record, reason: planned.reason });
+    else if (planned.length === 0) nothing.push(record);
     else {
-      operations.push(planned);
-      records.push(item);
+      const work = { record, open: planned.length, dead: false };
+      for (const { collection, operation } of planned) {
+        let ofCollection = tasks.get(collection);
+        if (ofCollection === undefined) {
+          ofCollection = [];
+          tasks.set(collection, ofCollection);
+        }
+        ofCollection.push({ operation, work, replaced: [] });
+      }
     }
   }
-  return { pending: { operations, records, ordered: hasRepeatedKey(records) }, dead };
+  const pending = new Map<string, Pending>();
+  for (const [collection, all] of tasks) {
+    const left = withoutReplaced(all);
+    pending.set(collection, { tasks: left, ordered: dependOnEachOther(left) });
+  }
+  return { pending, nothing, dead };
+}
+
+function planRecord({ record, topicId }: InFlightRecord, decoder: Decoder, model: Model) {
+  const decoded: Decoded = record.value === null ? NO_VALUE : decoder.decode(record.value);
+  if (decoded.kind === "poison") return { reason: { code: decoded.reason, message: decoded.message } };
+  return model({ record, origin: originOf(record, topicId), value: decoded.value });
+}
+
+/** Of several states of one document the newest is enough, unless it turns out to be a data error. */
+function withoutReplaced(tasks: readonly Task[]): readonly Task[] {
+  const places = new Map<string, number>();
+  const left: (Task | undefined)[] = [];
+  for (const task of tasks) {
+    const { operation } = task;
+    if (operation.kind === "latest") {
+      const at = places.get(operation.id);
+      const other = at === undefined ? undefined : left[at];
+      const merged = other === undefined ? undefined : newest(task, other);
+      if (merged !== undefined) left[at as number] = undefined;
+      places.set(operation.id, left.length);
+      left.push(merged ?? task);
+    } else left.push(task);
+  }
+  return left.filter((task) => task !== undefined);
+}
+
+/** The newer task, the other behind it. Of equals the first counts, as it would in the database. */
+function newest(task: Task, other: Task): Task | undefined {
+  if (task.operation.kind !== "latest" || other.operation.kind !== "latest") return undefined;
+  const newer = isNewer(task.operation.version, other.operation.version);
+  if (newer === undefined) return undefined;
+  const all = [task, other, ...other.replaced];
+  if (newer) return { ...task, replaced: all.slice(1) };
+  return { ...other, replaced: all.filter((one) => one !== other).toSorted(byAge) };
+}
+
+function byAge(a: Task, b: Task): number {
+  if (a.operation.kind !== "latest" || b.operation.kind !== "latest") return 0;
+  return isNewer(a.operation.version, b.operation.version) === true ? -1 : 1;
 }
 
 /** By hash: two keys that share one are taken for the same, which costs nothing but the order. */
-function hasRepeatedKey(records: readonly InFlightRecord[]): boolean {
+function dependOnEachOther(tasks: readonly Task[]): boolean {
   const seen = new Set<number>();
-  for (const { keyHash } of records) {
+  for (const { work } of tasks) {
+    if (work.open > 1) return true;
+    const { keyHash } = work.record;
     if (keyHash === undefined) continue;
     if (seen.has(keyHash)) return true;
     seen.add(keyHash);
@@ -53,6 +136,8 @@ function hasRepeatedKey(records: readonly InFlightRecord[]): boolean {
 export interface Settled {
   readonly written: readonly InFlightRecord[];
   readonly alreadyWritten: readonly InFlightRecord[];
+  /** A newer state of their document was written. */
+  readonly replaced: readonly InFlightRecord[];
   readonly dead: readonly DeadRecord[];
   /** What is to be tried again, in its old order. */
   readonly pending: Pending;
@@ -60,37 +145,55 @@ export interface Settled {
   readonly outage: string | undefined;
 }
 
-/** Sorts the operations of an attempt by their outcomes. */
-export function settle({ operations, records, ordered }: Pending, outcomes: readonly Outcome[]): Settled {
-  if (outcomes.length !== operations.length) {
-    throw new RangeError(`a target gave ${outcomes.length} outcomes for ${operations.length} operations`);
+/** Sorts the tasks of an attempt by their outcomes. */
+export function settle({ tasks, ordered }: Pending, outcomes: readonly Outcome[]): Settled {
+  if (outcomes.length !== tasks.length) {
+    throw new RangeError(`a target gave ${outcomes.length} outcomes for ${tasks.length} operations`);
   }
   const written: InFlightRecord[] = [];
   const alreadyWritten: InFlightRecord[] = [];
+  const replaced: InFlightRecord[] = [];
   const dead: DeadRecord[] = [];
-  const again: { operations: Operation[]; records: InFlightRecord[] } = { operations: [], records: [] };
+  const again: Task[] = [];
   let outage: string | undefined;
   for (const [i, outcome] of outcomes.entries()) {
-    const record = records[i] as InFlightRecord;
+    const task = tasks[i] as Task;
     switch (outcome.kind) {
       case "written":
-        written.push(record);
+        finish(task, written, replaced);
         break;
       case "already-written":
-        alreadyWritten.push(record);
+        finish(task, alreadyWritten, replaced);
         break;
-      case "data-error":
-        dead.push({ record, reason: { code: outcome.code, message: outcome.message } });
+      case "data-error": {
+        if (!task.work.dead) {
+          task.work.dead = true;
+          dead.push({ record: task.work.record, reason: { code: outcome.code, message: outcome.message } });
+        }
+        const [predecessor, ...older] = task.replaced;
+        if (predecessor !== undefined) again.push({ ...predecessor, replaced: older });
         break;
+      }
       case "transient":
       case "not-attempted":
-        again.operations.push(operations[i] as Operation);
-        again.records.push(record);
+        again.push(task);
         if (outcome.kind === "transient") outage ??= outcome.message;
     }
   }
-  if (outage === undefined && again.records.length === records.length) {
+  if (outage === undefined && again.length > 0 && outcomes.every(({ kind }) => kind === "not-attempted")) {
     throw new RangeError("a target attempted nothing and gave no reason: that would go on for ever");
   }
-  return { written, alreadyWritten, dead, pending: { ...again, ordered }, outage };
+  const left = again.filter(({ work }) => !work.dead);
+  return { written, alreadyWritten, replaced, dead, pending: { tasks: left, ordered }, outage };
+}
+
+function finish(task: Task, done: InFlightRecord[], replaced: InFlightRecord[]): void {
+  if (close(task)) done.push(task.work.record);
+  for (const older of task.replaced) if (close(older)) replaced.push(older.work.record);
+}
+
+/** True if that was the last operation of a record that isn't a dead letter. */
+function close({ work }: Task): boolean {
+  work.open--;
+  return work.open === 0 && !work.dead;
 }

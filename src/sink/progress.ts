@@ -20,6 +20,8 @@ export interface InFlightRecord {
   readonly topicId: string;
   /** The murmur2 hash of its key; undefined without a key. */
   readonly keyHash: number | undefined;
+  /** Of key, value and headers. */
+  readonly bytes: number;
   readonly slice: Slice;
 }
 
@@ -64,6 +66,10 @@ export class Progress {
     return this.#limit.items;
   }
 
+  get isFull(): boolean {
+    return !this.#limit.isOpen;
+  }
+
   /** Resolves when there is room for another slice. @throws the signal's reason when that is aborted first */
   async room(signal: AbortSignal): Promise<void> {
     await this.#limit.open(signal);
@@ -84,7 +90,9 @@ export class Progress {
     const cut = (nextOffset: bigint): readonly InFlightRecord[] => {
       const { topicId } = fetched;
       const slice = this.#begin(frontier, records, poisons, nextOffset);
-      const inFlight = records.map((record) => ({ record, topicId, keyHash: hashOf(record.key), slice }));
+      const inFlight = records.map((record) => {
+        return { record, topicId, keyHash: hashOf(record.key), bytes: bytesOf(record), slice };
+      });
       for (const poison of poisons) bury?.({ poison, topicId, slice });
       records = [];
       poisons = [];

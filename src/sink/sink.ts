@@ -8,6 +8,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { DeadLetters } from "../dead-letter/dead-letter.ts";
+import type { Decoder } from "../decode/decoder.ts";
 import { isRetryable, messageOf, SpillwayError } from "../errors.ts";
 import type { Generation } from "../kafka/generation.ts";
 import type { FetchedPartition } from "../kafka/source.ts";
@@ -16,8 +17,10 @@ import { backoffMs, pause } from "../runtime/backoff.ts";
 import { withDeadline } from "../runtime/deadline.ts";
 import { every } from "../runtime/every.ts";
 import { writeBatch } from "./batch-writer.ts";
+import { Breaker } from "./breaker.ts";
 import { buryBatch } from "./bury.ts";
 import { LaneChoice, Lanes } from "./lanes.ts";
+import type { Model } from "./models/model.ts";
 import type { SinkOptions } from "./options.ts";
 import { Outage } from "./outage.ts";
 import { type InFlightPoison, type InFlightRecord, Progress } from "./progress.ts";
@@ -30,6 +33,8 @@ export interface SinkParts {
   readonly member: { generations(): AsyncIterable<Generation> };
   /** Begins at the positions; ends when the signal is aborted, and is pulled only while there is room in flight. */
   readonly openSource: (positions: readonly Position[], signal: AbortSignal) => AsyncIterable<FetchedPartition>;
+  readonly decoder: Decoder;
+  readonly model: Model;
   readonly target: Target;
   readonly deadLetters: Pick<DeadLetters, "send" | "sendBatch" | "topicFor">;
   /** The member's own; ends the wait for the database before the first generation. */
@@ -47,13 +52,21 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
   const { member, stats, log } = parts;
   using _report = reportProgress(stats, options.reportIntervalMs, log);
   const outages = {
-    target: new Outage("the database", log, stats),
     deadLetters: new Outage("the dead-letter topic", log),
+    schemas: new Outage("the schema registry", log),
   };
-  await untilAvailable(parts, options, outages.target);
+  const breaker = new Breaker({
+    what: "the database",
+    probe: () => parts.target.check(),
+    backoff: options.retryBackoff,
+    fullAt: options.lanes,
+    stats,
+    log,
+  });
+  await untilAvailable(parts, options, new Outage("the database", log, stats));
   if (parts.signal.aborted) return;
   for await (const generation of member.generations()) {
-    await sinkGeneration(generation, { ...parts, outages }, options).catch((error: unknown) => {
+    await sinkGeneration(generation, { ...parts, outages, breaker }, options).catch((error: unknown) => {
       if (!isOver(error, generation)) throw error;
       log.warn({ error: messageOf(error) }, "generation ended early: what it had not committed will be read again");
     });
@@ -62,11 +75,12 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
 }
 
 interface GenerationParts extends SinkParts {
-  readonly outages: { readonly target: Outage; readonly deadLetters: Outage };
+  readonly outages: { readonly deadLetters: Outage; readonly schemas: Outage };
+  readonly breaker: Breaker;
 }
 
 /**
- * fetch → records → lanes by key → bufferTime / bufferCount → decode → bulk write → outcome per operation → commit
+ * fetch → records → lanes by key → bufferTime / bufferCount → decode → model → bulk write → outcome per operation → commit
  * frontier → commit, until the generation is over; then drain, and commit what was drained.
  */
 async function sinkGeneration(generation: Generation, parts: GenerationParts, options: SinkOptions): Promise<void> {
@@ -77,9 +91,12 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
   const failed = new AbortController();
   const stop = AbortSignal.any([generation.signal, failed.signal]);
 
-  const collections = new Map(options.routes.map(({ topic, collection }) => [topic, collection]));
-  const writing = { ...parts, ...options, collections, progress, abandoned: abandon.signal };
-  const lanes = new Lanes<InFlightRecord>({ ...options, write: (batch) => writeBatch(batch, writing) });
+  const writing = { ...parts, ...options, progress, abandoned: abandon.signal };
+  const lanes = new Lanes<InFlightRecord>({
+    ...options,
+    bytesOf: ({ bytes }) => bytes,
+    write: (batch) => writeBatch(batch, writing),
+  });
   const unlessAbandoned = (error: unknown) => abandon.signal.aborted || failed.abort(error);
   lanes.finished.catch(unlessAbandoned);
   const burials = new Set<Promise<void>>();
@@ -108,8 +125,10 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
       laneOf.nextFetch();
       for (const records of progress.read(fetched, options.poisonBatch === "stop" ? undefined : buryPoison)) {
         for (const record of records) lanes.push(laneOf.key(record.keyHash), record);
+        if (progress.isFull) lanes.pause();
         await progress.room(stop); // demand is bounded here: RxJS knows no backpressure
       }
+      lanes.pause();
       await nextTurn(); // a full queue would keep the event loop from its sockets
     }
   } catch (error) {
@@ -144,7 +163,7 @@ function isFenced(error: unknown): boolean {
 async function untilAvailable({ target, signal }: SinkParts, options: SinkOptions, outage: Outage): Promise<void> {
   for (let failures = 1; !signal.aborted; failures++) {
     const startedAt = performance.now();
-    const answer = await target.check();
+    const answer = await target.prepare();
     if (answer.kind === "available") {
       outage.succeeded(startedAt);
       return;

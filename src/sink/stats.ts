@@ -6,6 +6,8 @@ export interface SinkStats {
   recordsWritten: number;
   /** Replays: their documents were there already. */
   recordsAlreadyWritten: number;
+  /** Not written, since a newer state of their key was. */
+  recordsReplaced: number;
   recordsDeadLettered: number;
   /** Record batches that could not be read, now in the dead-letter topic. */
   batchesDeadLettered: number;
@@ -27,6 +29,7 @@ export function newSinkStats(): SinkStats {
     recordsRead: 0,
     recordsWritten: 0,
     recordsAlreadyWritten: 0,
+    recordsReplaced: 0,
     recordsDeadLettered: 0,
     batchesDeadLettered: 0,
     offsetsLost: 0,
@@ -54,6 +57,6 @@ export function reportProgress(stats: SinkStats, intervalMs: number, log: Logger
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-function done({ recordsWritten, recordsAlreadyWritten, recordsDeadLettered }: SinkStats): number {
-  return recordsWritten + recordsAlreadyWritten + recordsDeadLettered;
+function done({ recordsWritten, recordsAlreadyWritten, recordsReplaced, recordsDeadLettered }: SinkStats): number {
+  return recordsWritten + recordsAlreadyWritten + recordsReplaced + recordsDeadLettered;
 }

@@ -2,11 +2,12 @@
  * A target is a database that a sink writes to.
  *
  * Guarantee it must give: an operation whose outcome is `written` or `already-written` is durable in the database as the
- * target's own page says; writing an operation again, in whole or after an answer was lost, changes nothing and yields
- * `already-written`. With `ordered`, operations take effect in their order, and none behind one that failed. Hence the
- * sink's own: at least once, made effectively once by ids, in the order of each key.
+ * target's own page says. An insert that is written again, in whole or after an answer was lost, changes nothing, nor does
+ * a `latest` that isn't newer than what is there: both yield `already-written`. With `ordered`, operations take effect in
+ * their order, and none behind one that failed. Hence the sink's own: at least once, made effectively once by ids and
+ * versions, in the order of each key.
  */
-import type { Operation } from "./operations.ts";
+import type { Operation, OperationKind } from "./operations.ts";
 
 /** What became of one operation. */
 export type Outcome =
@@ -27,6 +28,15 @@ export const NOT_ATTEMPTED: Outcome = { kind: "not-attempted" };
 export type Availability = { readonly kind: "available" } | { readonly kind: "away"; readonly message: string };
 
 export interface Target extends AsyncDisposable {
+  /** The operations it can do; a sink that needs others doesn't begin. */
+  readonly kinds: ReadonlySet<OperationKind>;
+
+  /**
+   * Makes what the sink needs there, such as indexes, if it isn't there yet.
+   * @throws SpillwayError DATABASE_REFUSED where no retry mends it
+   */
+  prepare(): Promise<Availability>;
+
   /**
    * Asks the database whether it would let us in.
    * @throws SpillwayError DATABASE_REFUSED where no retry mends it

@@ -22,6 +22,7 @@ import type { KafkaRecord } from "../../src/record-batch/records.ts";
 import { RELAY_DEFAULTS, type RelayOptions } from "../../src/relay/options.ts";
 import { runRelay } from "../../src/relay/relay.ts";
 import { newRelayStats } from "../../src/relay/stats.ts";
+import { insertModel } from "../../src/sink/models/insert.ts";
 import { runSink } from "../../src/sink/sink.ts";
 import { consume, groupOf, kafkaOf, makeTopic, testLog, until } from "../helpers/kafka.ts";
 import { uniqueName } from "../helpers/services.ts";
@@ -135,8 +136,8 @@ test("a sink told so keeps the batch too, and commits past it only once its dead
     log: testLog,
   });
   const held = Promise.withResolvers<void>();
-  const parts = memoryParts(topic, memberOf(memoryGeneration([])));
-  const options = sinkOptions({ routes: [{ topic: hot, collection: "c" }], poisonBatch: "dead-letter" });
+  const parts = memoryParts(topic, memberOf(memoryGeneration([])), { model: insertModel(() => "c", "value") });
+  const options = sinkOptions({ poisonBatch: "dead-letter" });
   const running = runSink(
     {
       ...parts,

@@ -6,27 +6,20 @@ import { freePort } from "../../services/ports.ts";
 import type { FaultyProxy } from "../../services/toxiproxy/client.ts";
 import { decodeJson } from "../../src/decode/json.ts";
 import { SpillwayError } from "../../src/errors.ts";
+import { insertModel } from "../../src/sink/models/insert.ts";
 import type { Operation } from "../../src/sink/operations.ts";
 import { runSink } from "../../src/sink/sink.ts";
 import type { Outcome } from "../../src/sink/target.ts";
 import { type MongoTarget, openMongoTarget } from "../../src/sink/targets/mongo.ts";
 import { type TestServices, testServices, uniqueName } from "../helpers/services.ts";
-import {
-  MemoryTopic,
-  memberOf,
-  memoryGeneration,
-  memoryParts,
-  numbered,
-  sinkOptions,
-  TOPIC,
-} from "../unit/sink/memory.ts";
+import { MemoryTopic, memberOf, memoryGeneration, memoryParts, numbered, sinkOptions } from "../unit/sink/memory.ts";
 
 const START = { timeout: 20 * 60_000 };
 const EACH = { timeout: 2 * 60_000 };
 
 function operation(id: string, fields: Document = {}): Operation {
   const document = { ...fields, _id: id };
-  return { kind: "operation", id, document, bytes: sizeOf(document) };
+  return { kind: "insert", id, document, bytes: sizeOf(document) };
 }
 
 /** As JSON, which is what records hold. */
@@ -252,15 +245,15 @@ describe("MongoDB as a target", () => {
     );
     const topic = new MemoryTopic(partitions);
     const collection = uniqueName("run");
-    const routes = [{ topic: TOPIC, collection }];
-    const options = sinkOptions({ routes, inFlightRecords: 600, batchRecords: 50, batchTimeoutMs: 50 });
+    const model = insertModel(() => collection, "value");
+    const options = sinkOptions({ inFlightRecords: 600, batchRecords: 50, batchTimeoutMs: 50 });
     const generation = memoryGeneration(topic.positions());
-    const parts = memoryParts(topic, memberOf(generation), { target: behind as never });
+    const parts = memoryParts(topic, memberOf(generation), { target: behind as never, model });
     const running = runSink(parts, options);
     try {
       while (parts.stats.recordsWritten < count / 4) await pause(1);
       await proxy.cut();
-      while (parts.stats.retries < 5) await pause(1);
+      while (parts.stats.retries < 2) await pause(1);
       await proxy.restore();
       await running;
     } finally {
@@ -271,7 +264,7 @@ describe("MongoDB as a target", () => {
     assert.equal(parts.stats.recordsWritten + parts.stats.recordsAlreadyWritten, count);
     assert.deepEqual([...generation.committed.values()], new Array(3).fill(BigInt(count / 3)));
 
-    const again = memoryParts(topic, memberOf(memoryGeneration(topic.positions())), { target: target as never });
+    const again = memoryParts(topic, memberOf(memoryGeneration(topic.positions())), { target: target as never, model });
     await runSink(again, options);
     assert.equal(again.stats.recordsAlreadyWritten, count);
     assert.equal(await stored(collection).countDocuments(), count);

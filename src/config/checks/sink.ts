@@ -3,6 +3,7 @@ import { type Check, type CheckedOptions, type Finding, mustBeBelow, mustNotExce
 export const SINK_CHECKS: readonly Check[] = [
   { commands: ["sink"], kind: "problem", find: routes },
   { commands: ["sink"], kind: "problem", find: sizes },
+  { commands: ["sink"], kind: "problem", find: versions },
   { commands: ["sink"], kind: "warning", find: connections },
 ];
 
@@ -21,8 +22,16 @@ function routes({ command, values, isSet, name }: CheckedOptions): Finding[] {
 function sizes(options: CheckedOptions): Finding[] {
   return [
     mustNotExceed(options, "sink.batchRecords", "sink.inFlightRecords"),
+    mustNotExceed(options, "sink.batchBytes", "sink.inFlightBytes"),
     mustNotExceed(options, "sink.retryBaseMs", "sink.retryMaxMs"),
     mustBeBelow(options, "sink.drainDeadlineMs", "consumer.rebalanceTimeoutMs"),
+  ];
+}
+
+function versions({ values, isSet, name }: CheckedOptions): Finding[] {
+  const isFor = values["sink.model"] === "latest";
+  return [
+    isSet("sink.versionField") && !isFor && `${name("sink.versionField")} is for model latest: set sink.model too`,
   ];
 }
 

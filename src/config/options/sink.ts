@@ -1,11 +1,13 @@
 import { DEAD_LETTER_SUFFIX } from "../../dead-letter/dead-letter.ts";
 import { POISON_BATCH } from "../../dead-letter/poison.ts";
+import { BATCHING_MODES } from "../../sink/batching.ts";
 import { SINK_DEFAULTS } from "../../sink/options.ts";
 import {
   bytes,
   choice,
   collectionName,
   databaseName,
+  indexes,
   integer,
   milliseconds,
   mongoUrl,
@@ -30,7 +32,7 @@ export const SINK_OPTIONS = {
     flag: "--collection",
     env: "SPILLWAY_SINK_COLLECTION",
     commands: COMMANDS,
-    description: "the collection for its records; named as the topic if it isn't given",
+    description: "the collection for its records; named as the topic if it isn't given; see {key} and {value.FIELD}",
   }),
   "sink.routes": option({
     kind: routes(),
@@ -93,8 +95,30 @@ export const SINK_OPTIONS = {
     flag: "--document",
     env: "SPILLWAY_SINK_DOCUMENT",
     commands: COMMANDS,
-    default: SINK_DEFAULTS.document,
+    default: "value",
     description: "value: a record's fields are the document's; envelope: under value, beside key and origin",
+  }),
+  "sink.model": option({
+    kind: choice("insert", "latest"),
+    flag: "--model",
+    env: "SPILLWAY_SINK_MODEL",
+    commands: COMMANDS,
+    default: "insert",
+    description: "insert: a document for each record; latest: one for each key, replaced by newer ones, never by older",
+  }),
+  "sink.versionField": option({
+    kind: text("field"),
+    flag: "--version-field",
+    env: "SPILLWAY_SINK_VERSION_FIELD",
+    commands: COMMANDS,
+    description: "the field of a value that tells which is newer, for model latest; offsets do if it isn't given",
+  }),
+  "sink.indexes": option({
+    kind: indexes(),
+    flag: "--index",
+    env: "SPILLWAY_SINK_INDEXES",
+    commands: COMMANDS,
+    description: "indexes to make at the start, such as prices=symbol+-time, or users=email! for a unique one",
   }),
   "sink.lanes": option({
     kind: integer(1, 1_024),
@@ -103,6 +127,14 @@ export const SINK_OPTIONS = {
     commands: COMMANDS,
     default: SINK_DEFAULTS.lanes,
     description: "how many batches may be written side by side; records of one key share a lane",
+  }),
+  "sink.batching": option({
+    kind: choice(...BATCHING_MODES),
+    flag: "--batching",
+    env: "SPILLWAY_SINK_BATCHING",
+    commands: COMMANDS,
+    default: SINK_DEFAULTS.batching,
+    description: "auto: a batch waits only where that brings it company; fixed: always for one of its bounds",
   }),
   "sink.batchRecords": option({
     kind: integer(1, 100_000),
@@ -113,6 +145,15 @@ export const SINK_OPTIONS = {
     unit: "records",
     description: "at which size a batch is written",
   }),
+  "sink.batchBytes": option({
+    kind: bytes(1024, 1024 ** 3),
+    flag: "--batch-bytes",
+    env: "SPILLWAY_SINK_BATCH_BYTES",
+    commands: COMMANDS,
+    default: SINK_DEFAULTS.batchBytes,
+    unit: "bytes",
+    description: "at how many bytes of records a batch is written",
+  }),
   "sink.batchTimeoutMs": option({
     kind: milliseconds(1, 600_000),
     flag: "--batch-timeout-ms",
@@ -120,7 +161,7 @@ export const SINK_OPTIONS = {
     commands: COMMANDS,
     default: SINK_DEFAULTS.batchTimeoutMs,
     unit: "ms",
-    description: "how long a batch waits for more records before it is written anyway",
+    description: "how long a batch waits for more records at most",
   }),
   "sink.inFlightRecords": option({
     kind: integer(1, 10_000_000),

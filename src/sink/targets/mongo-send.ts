@@ -1,9 +1,10 @@
 import { type BulkWriteOptions, type Db, type Document, MongoBulkWriteError, WriteConcern } from "mongodb";
-import type { Operation } from "../operations.ts";
+import type { Insert, Operation } from "../operations.ts";
+import { type CommandName, commandOf } from "./mongo-commands.ts";
 import type { InTime } from "./mongo-deadline.ts";
 import { ID_INDEX, indexOfDuplicate } from "./mongo-errors.ts";
 
-/** What a server answered to a batch of inserts. */
+/** What a server answered to a batch. */
 export interface Reply {
   /** In the order of the batch. Of an ordered batch there is one at most: nothing behind it was attempted. */
   readonly failures: readonly Failure[];
@@ -11,7 +12,7 @@ export interface Reply {
   readonly concern: string | undefined;
 }
 
-/** One document that was not inserted. */
+/** One operation that was not done. */
 export interface Failure {
   /** Its place in the batch. */
   readonly index: number;
@@ -21,39 +22,37 @@ export interface Failure {
   readonly onId: boolean | undefined;
 }
 
+/** A batch for one command. */
+export interface Batch {
+  readonly database: Db;
+  readonly collection: string;
+  readonly command: CommandName;
+  readonly operations: readonly Operation[];
+  readonly ordered: boolean;
+  readonly inTime: InTime;
+}
+
 /** Up to here a batch surely fits into one command: BSON is at most six times as large as JSON (`[1,1,…]`). */
 const COMMAND_BYTES = 2 * 1024 * 1024;
 
 /**
- * Sends a batch of inserts.
- * @throws whatever the driver throws: then it isn't known what was written, if anything
+ * Sends a batch.
+ * @throws whatever the driver throws: then it isn't known what was done, if anything
  */
-export async function send(
-  database: Db,
-  collection: string,
-  operations: readonly Operation[],
-  ordered: boolean,
-  inTime: InTime,
-): Promise<Reply> {
+export async function send(batch: Batch): Promise<Reply> {
+  const { operations } = batch;
   let bytes = 0;
   for (const operation of operations) bytes += operation.bytes;
-  return bytes <= COMMAND_BYTES
-    ? await sendAsCommand(database, collection, operations, ordered, inTime)
-    : await sendInParts(database, collection, operations, ordered, inTime);
+  if (bytes <= COMMAND_BYTES) return await sendAsCommand(batch);
+  return batch.command === "insert" ? await insertInParts(batch) : await sendInHalves(batch);
 }
 
 /** All in one document, which the driver makes in half the time that it takes for each on its own. */
-async function sendAsCommand(
-  database: Db,
-  collection: string,
-  operations: readonly Operation[],
-  ordered: boolean,
-  inTime: InTime,
-): Promise<Reply> {
-  const command: Document = { insert: collection, documents: operations.map(({ document }) => document), ordered };
+async function sendAsCommand({ database, collection, command: name, operations, ordered, inTime }: Batch) {
+  const command = commandOf(name, collection, operations, ordered);
   const { writeConcern } = database;
   if (writeConcern !== undefined) WriteConcern.apply(command, writeConcern);
-  const answer = (await inTime((signal) => database.command(command, { signal }))) as InsertAnswer;
+  const answer = (await inTime((signal) => database.command(command, { signal }))) as Answer;
   return {
     failures: (answer.writeErrors ?? []).map(({ index, code, errmsg = "", keyPattern }) => {
       const onId = keyPattern === undefined ? isOnId(errmsg) : Object.keys(keyPattern).join() === "_id";
@@ -63,7 +62,7 @@ async function sendAsCommand(
   };
 }
 
-interface InsertAnswer {
+interface Answer {
   readonly writeErrors?: readonly {
     readonly index: number;
     readonly code: number;
@@ -75,14 +74,8 @@ interface InsertAnswer {
 }
 
 /** In as many messages as it takes: the driver sizes each document. */
-async function sendInParts(
-  database: Db,
-  collection: string,
-  operations: readonly Operation[],
-  ordered: boolean,
-  inTime: InTime,
-): Promise<Reply> {
-  const documents = operations.map(({ document }) => document);
+async function insertInParts({ database, collection, operations, ordered, inTime }: Batch): Promise<Reply> {
+  const documents = operations.map((operation) => (operation as Insert).document as Document);
   try {
     await inTime((signal) => {
       // The driver passes the signal on, though its types don't say so.
@@ -102,6 +95,20 @@ async function sendInParts(
       concern: error.result.getWriteConcernError()?.errmsg,
     };
   }
+}
+
+/** One after the other, until each half fits into a command. */
+async function sendInHalves(batch: Batch): Promise<Reply> {
+  const { operations, ordered } = batch;
+  if (operations.length === 1) return await sendAsCommand(batch);
+  const middle = operations.length >> 1;
+  const first = await send({ ...batch, operations: operations.slice(0, middle) });
+  if (ordered && first.failures.length > 0) return first;
+  const second = await send({ ...batch, operations: operations.slice(middle) });
+  return {
+    failures: [...first.failures, ...second.failures.map((failure) => ({ ...failure, index: failure.index + middle }))],
+    concern: first.concern ?? second.concern,
+  };
 }
 
 function isOnId(message: string): boolean | undefined {

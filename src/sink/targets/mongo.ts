@@ -1,25 +1,32 @@
 /**
- * MongoDB, or what speaks its protocol, as a target: inserts with an `_id` of the record's origin.
+ * MongoDB, or what speaks its protocol, as a target.
  *
  * Guarantee: `written` and `already-written` mean that the server has acknowledged the document under the write concern of
- * the URL, or else the server's default (majority, on replica sets). An insert that is repeated finds its `_id` taken and
- * changes nothing. Only a duplicate on `_id` counts as already written: one on any other index is a data error. A document
- * that the database has deleted, or an application changed its `_id`, would be written again by a replay.
+ * the URL, or else the server's default (majority, on replica sets).
+ * - `insert`: its `_id` is the record's origin, so one that is repeated finds its `_id` taken and changes nothing. Only a
+ *   duplicate on `_id` counts as already written: one on any other index is a data error. A document that the database
+ *   has deleted, or an application changed its `_id`, would be written again by a replay.
+ * - `latest`: one upsert whose filter lets only an older version be replaced, so it is atomic, and a repeat or a late
+ *   replay changes nothing. What stands under the key without a version of the same source is left alone: a data error.
+ * - `update`, `delete`: at least once, and as good as their filters: a repeat is not noticed.
  */
 import { type Db, MongoClient } from "mongodb";
 import { messageOf, SpillwayError } from "../../errors.ts";
 import { withDeadline } from "../../runtime/deadline.ts";
-import type { Operation } from "../operations.ts";
+import type { Operation, OperationKind } from "../operations.ts";
 import type { Availability, Outcome, Target } from "../target.ts";
 import { type InTime, inTime } from "./mongo-deadline.ts";
 import { classOf, refused } from "./mongo-errors.ts";
-import { insert } from "./mongo-insert.ts";
+import { type CollectionIndex, ensureIndexes } from "./mongo-indexes.ts";
+import { write } from "./mongo-write.ts";
 
 export interface MongoTargetOptions {
   /** May hold a password: it is never logged and stands in no error. */
   readonly url: string;
   /** The URL's own where it is left out. */
   readonly database?: string | undefined;
+  /** Made when the sink begins, if they aren't there. */
+  readonly indexes?: readonly CollectionIndex[];
   /** Connections at most. No fewer than lanes, or lanes wait for each other. */
   readonly maxPoolSize?: number;
   /** Milliseconds to find a server that takes writes. */
@@ -41,7 +48,7 @@ const CLOSE_DEADLINE_MS = 5_000;
  * @throws SpillwayError CONFIG_INVALID if the URL or an option can't be used
  */
 export function openMongoTarget(options: MongoTargetOptions): MongoTarget {
-  const { url, database, ...given } = options;
+  const { url, database, indexes = [], ...given } = options;
   const { maxPoolSize, serverSelectionTimeoutMs, writeTimeoutMs } = { ...MONGO_DEFAULTS, ...given };
   let client: MongoClient;
   try {
@@ -67,32 +74,52 @@ export function openMongoTarget(options: MongoTargetOptions): MongoTarget {
       context: { hint: "Leave w out, or say w=majority" },
     });
   }
-  return new MongoTarget(client, client.db(database), inTime(writeTimeoutMs));
+  return new MongoTarget(client, client.db(database), inTime(writeTimeoutMs), indexes);
 }
 
+const KINDS: ReadonlySet<OperationKind> = new Set(["insert", "latest", "update", "delete"]);
+
 export class MongoTarget implements Target {
+  readonly kinds = KINDS;
   readonly #client: MongoClient;
   readonly #database: Db;
   readonly #inTime: InTime;
+  readonly #indexes: readonly CollectionIndex[];
 
-  constructor(client: MongoClient, database: Db, inTime: InTime) {
+  constructor(client: MongoClient, database: Db, inTime: InTime, indexes: readonly CollectionIndex[]) {
+    this.#indexes = indexes;
     this.#client = client;
     this.#database = database;
     this.#inTime = inTime;
   }
 
+  async prepare(): Promise<Availability> {
+    return await this.#ask(async () => {
+      await this.#ping();
+      await ensureIndexes(this.#database, this.#indexes, this.#inTime);
+    });
+  }
+
   async check(): Promise<Availability> {
+    return await this.#ask(() => this.#ping());
+  }
+
+  async write(collection: string, operations: readonly Operation[], ordered: boolean): Promise<readonly Outcome[]> {
+    return await write({ database: this.#database, collection, inTime: this.#inTime }, operations, ordered);
+  }
+
+  async #ping(): Promise<void> {
+    await this.#inTime((signal) => this.#database.command({ ping: 1 }, { signal }));
+  }
+
+  async #ask(question: () => Promise<void>): Promise<Availability> {
     try {
-      await this.#inTime((signal) => this.#database.command({ ping: 1 }, { signal }));
+      await question();
       return { kind: "available" };
     } catch (error) {
       if (classOf(error) === "transient") return { kind: "away", message: messageOf(error) };
       throw refused(error);
     }
-  }
-
-  async write(collection: string, operations: readonly Operation[], ordered: boolean): Promise<readonly Outcome[]> {
-    return await insert(this.#database, collection, operations, ordered, this.#inTime);
   }
 
   /** Ends what is under way. */

@@ -4,6 +4,8 @@ import fc from "fast-check";
 import { murmur2, partitionForKey } from "../../../src/record-batch/murmur2.ts";
 import { LaneChoice, Lanes, laneOf } from "../../../src/sink/lanes.ts";
 
+const PLAIN = { batching: "fixed", batchBytes: 1e9, bytesOf: () => 1 } as const;
+
 test("within one partition of a topic, keys still reach all lanes", () => {
   const keys = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`key-${i}`));
   for (const [partitions, lanes] of [
@@ -58,6 +60,7 @@ test("a lane writes all it was given, in order, one batch after the other; lanes
         const written: number[][] = [[], [], [], [], []];
         const busy = new Set<number>();
         const lanes = new Lanes<{ lane: number; n: number }>({
+          ...PLAIN,
           lanes: 5,
           batchRecords,
           batchTimeoutMs: 1,
@@ -90,6 +93,7 @@ test("what comes in during a slow write is joined to full batches", async () => 
   const sizes: number[] = [];
   const first = Promise.withResolvers<void>();
   const lanes = new Lanes<number>({
+    ...PLAIN,
     lanes: 1,
     batchRecords: 100,
     batchTimeoutMs: 1,
@@ -115,6 +119,7 @@ test("what comes in during a slow write is joined to full batches", async () => 
 test("to complete flushes what is buffered, however long its time-out", async () => {
   const written: number[] = [];
   const lanes = new Lanes<number>({
+    ...PLAIN,
     lanes: 4,
     batchRecords: 1_000,
     batchTimeoutMs: 3_600_000,
@@ -132,6 +137,7 @@ test("a write that fails ends all lanes and leaves no timer", async () => {
   const before = timers();
   const failure = new Error("no");
   const lanes = new Lanes<number>({
+    ...PLAIN,
     lanes: 8,
     batchRecords: 1,
     batchTimeoutMs: 60_000,

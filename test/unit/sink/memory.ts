@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { DeadLetterReason } from "../../../src/dead-letter/reason.ts";
+import { jsonDecoder } from "../../../src/decode/decoder.ts";
 import type { Generation } from "../../../src/kafka/generation.ts";
 import type { FetchedPartition } from "../../../src/kafka/source.ts";
 import { type Position, partitionKey } from "../../../src/kafka/topic-partition.ts";
@@ -7,7 +8,10 @@ import type { PoisonBatch } from "../../../src/record-batch/batch.ts";
 import type { NewRecord } from "../../../src/record-batch/batch-builder.ts";
 import type { Origin } from "../../../src/record-batch/origin.ts";
 import type { KafkaRecord } from "../../../src/record-batch/records.ts";
-import type { Operation } from "../../../src/sink/operations.ts";
+import { collectionByTopic } from "../../../src/sink/collection-name.ts";
+import { insertModel } from "../../../src/sink/models/insert.ts";
+import type { Fields, Insert, Latest, Operation } from "../../../src/sink/operations.ts";
+import { isNewer } from "../../../src/sink/operations.ts";
 import { SINK_DEFAULTS, type SinkOptions } from "../../../src/sink/options.ts";
 import type { SinkParts } from "../../../src/sink/sink.ts";
 import { newSinkStats } from "../../../src/sink/stats.ts";
@@ -147,12 +151,17 @@ export function memberOf(...generations: readonly Generation[]): SinkParts["memb
   };
 }
 
+/** What a memory target can write. */
+export type Written = (Insert | Latest) & { readonly bytes: number };
+
 /** What a memory target does with an operation that is to be written. Undefined: it writes it. */
-export type Fault = (operation: Operation, collection: string) => Outcome | undefined;
+export type Fault = (operation: Written, collection: string) => Outcome | undefined;
 
 /** A target that keeps documents in the order in which they came to be. */
 export class MemoryTarget implements Target {
-  readonly documents = new Map<string, Operation["document"]>();
+  readonly kinds = new Set(["insert", "latest"] as const);
+  readonly documents = new Map<string, Fields>();
+  readonly versions = new Map<string, Latest["version"]>();
   /** By collection, the ids in the order of their writing. */
   readonly order: { collection: string; id: string }[] = [];
   readonly batches: { collection: string; size: number; ordered: boolean }[] = [];
@@ -162,6 +171,10 @@ export class MemoryTarget implements Target {
   /** Awaited before anything is written. */
   gate: (operations: readonly Operation[]) => Promise<void> = async () => {};
   availability: () => Availability = () => ({ kind: "available" });
+
+  async prepare(): Promise<Availability> {
+    return this.availability();
+  }
 
   async check(): Promise<Availability> {
     return this.availability();
@@ -186,11 +199,18 @@ export class MemoryTarget implements Target {
   }
 
   #one(collection: string, operation: Operation): Outcome {
+    if (operation.kind !== "insert" && operation.kind !== "latest") throw new TypeError(`can't ${operation.kind}`);
     const fault = this.fault(operation, collection);
     if (fault !== undefined) return fault;
-    if (this.documents.has(operation.id)) return ALREADY_WRITTEN;
-    this.documents.set(operation.id, operation.document);
-    this.order.push({ collection, id: operation.id });
+    const { kind, id } = operation;
+    if (kind === "insert" && this.documents.has(id)) return ALREADY_WRITTEN;
+    if (kind === "latest") {
+      const there = this.versions.get(id);
+      if (there !== undefined && isNewer(operation.version, there) !== true) return ALREADY_WRITTEN;
+      this.versions.set(id, operation.version);
+    }
+    this.documents.set(id, operation.document);
+    this.order.push({ collection, id });
     return WRITTEN;
   }
 
@@ -227,7 +247,7 @@ export class MemoryDeadLetters {
 export function sinkOptions(options: Partial<SinkOptions> = {}): SinkOptions {
   return {
     ...SINK_DEFAULTS,
-    routes: [{ topic: TOPIC, collection: TOPIC }],
+    batching: "fixed",
     batchTimeoutMs: 5,
     commitIntervalMs: 5,
     retryBackoff: { baseMs: 1, maxMs: 5 },
@@ -251,6 +271,8 @@ export function memoryParts(
   return {
     member,
     openSource: (positions, signal) => topic.open(positions, signal),
+    decoder: jsonDecoder,
+    model: insertModel(collectionByTopic([{ topic: topic.topic, collection: topic.topic }]), "value"),
     target: new MemoryTarget(),
     deadLetters: new MemoryDeadLetters(),
     signal: new AbortController().signal,

@@ -28,7 +28,7 @@ test("what isn't written by the drain deadline is abandoned, not committed, and 
   const released = Promise.withResolvers<void>();
   const stuck = `${TOPIC_ID}-0-600`;
   target.gate = async (operations) => {
-    if (operations.some(({ id }) => id === stuck)) await released.promise;
+    if (operations.some((operation) => "id" in operation && operation.id === stuck)) await released.promise;
   };
   // Batches of one: then only what stands behind the stuck record in its lane waits for it.
   const running = runSink(parts, sinkOptions({ drainDeadlineMs: 50, batchRecords: 1 }));

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SpillwayError } from "../../../src/errors.ts";
+import { collectionByTopic } from "../../../src/sink/collection-name.ts";
+import { insertModel } from "../../../src/sink/models/insert.ts";
 import { SLICE_RECORDS } from "../../../src/sink/progress.ts";
 import { runSink } from "../../../src/sink/sink.ts";
 import { randomOf, seeds } from "../../helpers/seeds.ts";
@@ -169,6 +171,13 @@ test("several topics go to their collections, also where they share a lane", asy
       );
       for (const source of [...open, ...open]) for await (const fetched of source) yield fetched;
     },
+    model: insertModel(
+      collectionByTopic([
+        { topic: "btc", collection: "bitcoin" },
+        { topic: "eth", collection: "ether" },
+      ]),
+      "value",
+    ),
   });
   const order = new Map<string, number>();
   let violations = 0;
@@ -179,11 +188,7 @@ test("several topics go to their collections, also where they share a lane", asy
     parts.target.documents.set(`${collection}/${sequence}`, document);
     return { kind: "written" };
   };
-  const routes = [
-    { topic: "btc", collection: "bitcoin" },
-    { topic: "eth", collection: "ether" },
-  ];
-  await runSink(parts, sinkOptions({ routes, lanes: 2 }));
+  await runSink(parts, sinkOptions({ lanes: 2 }));
   assert.equal(violations, 0);
   assert.deepEqual(new Set(parts.target.batches.map(({ collection }) => collection)), new Set(["bitcoin", "ether"]));
   assert.equal(parts.target.documents.size, 2_000);

@@ -1,40 +1,92 @@
-import { BSON, type Collection, type Db, type Document, type Filter, MongoAPIError, MongoError } from "mongodb";
+import { BSON, type Db, MongoAPIError, MongoError } from "mongodb";
 import { messageOf } from "../../errors.ts";
-import type { Operation } from "../operations.ts";
+import type { Insert, Latest, Operation } from "../operations.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
+import { COMMANDS, type CommandName, statementOf } from "./mongo-commands.ts";
 import type { InTime } from "./mongo-deadline.ts";
 import { classOf, classOfDocumentError, isDuplicateKey, refused } from "./mongo-errors.ts";
+import { findEach, findSet, type Lookups, type Standing, standings } from "./mongo-lookups.ts";
 import { type Failure, type Reply, send } from "./mongo-send.ts";
 
 /** A document of this many bytes or more is refused by the driver. */
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
-/** Look-ups by `_id` of one batch that are under way at a time: many lanes may do them at once. */
-const LOOKUPS = 4;
 /** How many ids are looked up before it is judged whether to go on. */
 const LOOK_AHEAD = 16;
 
+/** Where to write. */
+export interface Place {
+  readonly database: Db;
+  readonly collection: string;
+  readonly inTime: InTime;
+}
+
 /**
- * Inserts a batch once, and finds out what became of each document.
+ * Tries a batch once, by as many commands as it has sorts of operations, and finds out what became of each operation.
  *
  * An answer that was lost leaves all in doubt (`transient`): the next attempt finds on `_id` what was written.
  */
-export async function insert(
-  database: Db,
-  collection: string,
+export async function write(
+  place: Place,
   operations: readonly Operation[],
   ordered: boolean,
-  inTime: InTime,
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = operations.map(() => NOT_ATTEMPTED);
+  for (const { command, indexes } of ordered ? runs(operations) : sorts(operations)) {
+    const some = indexes.map((index) => operations[index] as Operation);
+    const found = await writeSort({ ...place, command }, some, ordered);
+    for (const [i, index] of indexes.entries()) outcomes[index] = found[i] as Outcome;
+    if (ordered && !found.every(isInDatabase)) break;
+  }
+  return outcomes;
+}
+
+/** Operations for one command, by their places in the batch. */
+interface Sort {
+  readonly command: CommandName;
+  readonly indexes: number[];
+}
+
+/** Neighbours of one sort. */
+function runs(operations: readonly Operation[]): readonly Sort[] {
+  const all: Sort[] = [];
+  for (const [index, { kind }] of operations.entries()) {
+    const command = COMMANDS[kind];
+    const last = all.at(-1);
+    if (last?.command === command) last.indexes.push(index);
+    else all.push({ command, indexes: [index] });
+  }
+  return all;
+}
+
+function sorts(operations: readonly Operation[]): readonly Sort[] {
+  const all = new Map<CommandName, Sort>();
+  for (const [index, { kind }] of operations.entries()) {
+    const command = COMMANDS[kind];
+    const sort = all.get(command);
+    if (sort === undefined) all.set(command, { command, indexes: [index] });
+    else sort.indexes.push(index);
+  }
+  return [...all.values()];
+}
+
+interface SortPlace extends Place {
+  readonly command: CommandName;
+}
+
+async function writeSort(
+  place: SortPlace,
+  operations: readonly Operation[],
+  ordered: boolean,
 ): Promise<readonly Outcome[]> {
   if (operations.length === 0) return [];
   let reply: Reply;
   try {
-    reply = await send(database, collection, operations, ordered, inTime);
+    reply = await send({ ...place, operations, ordered });
   } catch (error) {
-    const attempt = (some: readonly Operation[]) => insert(database, collection, some, ordered, inTime);
-    return await nothingKnown(operations, ordered, error, attempt);
+    return await nothingKnown(operations, ordered, error, (some) => writeSort(place, some, ordered));
   }
   if (reply.failures.length === 0 && reply.concern === undefined) return operations.map(() => WRITTEN);
-  return await partlyWritten({ collection: database.collection(collection), inTime }, operations, ordered, reply);
+  return await partlyWritten(place, operations, ordered, reply);
 }
 
 /** The driver or the server has thrown: nothing was written, or it isn't known what. */
@@ -58,12 +110,6 @@ async function nothingKnown(
   }
 }
 
-/** Where to look up what is there. */
-interface Lookups {
-  readonly collection: Collection;
-  readonly inTime: InTime;
-}
-
 async function partlyWritten(
   lookups: Lookups,
   operations: readonly Operation[],
@@ -76,7 +122,7 @@ async function partlyWritten(
   const unclear: Failure[] = [];
   for (const failure of failures) {
     const outcome = outcomeOf(failure);
-    if (outcome === undefined) unclear.push(failure);
+    if (outcome === undefined || isRefusedLatest(operations[failure.index], failure)) unclear.push(failure);
     else outcomes[failure.index] = outcome;
   }
   if (unclear.length > 0) await clearUp(lookups, operations, unclear, outcomes);
@@ -84,7 +130,7 @@ async function partlyWritten(
   const [first] = failures;
   if (!ordered || first === undefined) return outcomes;
   outcomes.fill(NOT_ATTEMPTED, first.index + 1);
-  if (outcomes[first.index]?.kind === "already-written") {
+  if (outcomes[first.index]?.kind === "already-written" && operations.every(({ kind }) => kind === "insert")) {
     await lookAhead(lookups, operations, first.index + 1, unclear.length === 0, outcomes);
   }
   return outcomes;
@@ -106,22 +152,54 @@ function outcomeOf({ code, message, onId }: Failure): Outcome | undefined {
   }
 }
 
-/** Reads back whether the document is there: if it isn't, the duplicate is on another index than that of `_id`. */
+/** A duplicate of its `_id`: what stands there is as new, or isn't to be compared with. */
+function isRefusedLatest(operation: Operation | undefined, { code, onId }: Failure): boolean {
+  return operation?.kind === "latest" && isDuplicateKey(code) && onId !== false;
+}
+
+/** Reads back what a duplicate is a duplicate of. */
 async function clearUp(
   lookups: Lookups,
   operations: readonly Operation[],
   unclear: readonly Failure[],
   outcomes: Outcome[],
 ): Promise<void> {
-  const ids = unclear.map(({ index }) => (operations[index] as Operation).id);
+  const of = <K extends Operation["kind"]>(kind: K) =>
+    unclear.map(({ index }) => operations[index]).filter((operation) => operation?.kind === kind);
   try {
-    const found = await findEach(lookups, ids);
-    for (const [i, { index, code, message }] of unclear.entries()) {
-      outcomes[index] = found.has(ids[i] as string) ? ALREADY_WRITTEN : dataError(code, message);
+    const inserted = await findEach(
+      lookups,
+      (of("insert") as Insert[]).map(({ id }) => id),
+    );
+    const standing = await standings(lookups, of("latest") as Latest[]);
+    for (const failure of unclear) {
+      const operation = operations[failure.index] as Operation;
+      outcomes[failure.index] =
+        operation.kind === "insert" && inserted.has(operation.id)
+          ? ALREADY_WRITTEN
+          : operation.kind === "latest"
+            ? latestOutcome(standing.get(operation.id) ?? "none", failure)
+            : dataError(failure.code, failure.message);
     }
   } catch (error) {
     if (classOf(error) !== "transient") throw refused(error);
     for (const { index } of unclear) outcomes[index] = transient(error);
+  }
+}
+
+function latestOutcome(standing: Standing, { code, message, onId }: Failure): Outcome {
+  switch (standing) {
+    case "newer":
+      return ALREADY_WRITTEN;
+    case "unlike":
+      return dataError(
+        "unlike-version",
+        "the document that is there is of another origin, or none of this model: offsets can't tell which is newer",
+      );
+    // By a server that names indexes it was the _id, so another writer was there a moment ago: the next attempt knows.
+    case "older":
+    case "none":
+      return onId === true ? { kind: "transient", message } : dataError(code, message);
   }
 }
 
@@ -138,7 +216,7 @@ async function lookAhead(
   namesIndexes: boolean,
   outcomes: Outcome[],
 ): Promise<void> {
-  const ids = operations.map(({ id }) => id);
+  const ids = operations.map((operation) => (operation as Insert).id);
   try {
     for (let start = from; start < ids.length; ) {
       const some = ids.slice(start, namesIndexes ? ids.length : start + LOOK_AHEAD);
@@ -152,39 +230,14 @@ async function lookAhead(
   }
 }
 
-/** One look-up for each: FerretDB answers only a filter that is exactly an `_id` from its index. */
-async function findEach({ collection, inTime }: Lookups, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const found = new Set<string>();
-  const waiting = ids.values();
-  const lookUp = async () => {
-    for (const id of waiting) {
-      const document = await inTime((signal) => collection.findOne(byId(id), { ...ID_ONLY, signal }));
-      if (document !== null) found.add(id);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(LOOKUPS, ids.length) }, lookUp));
-  return found;
-}
-
-async function findSet({ collection, inTime }: Lookups, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const found = await inTime((signal) => collection.find(byId({ $in: ids }), { ...ID_ONLY, signal }).toArray());
-  return new Set(found.map(({ _id }) => String(_id)));
-}
-
-const ID_ONLY = { projection: { _id: 1 } };
-
-/** The driver's types expect ObjectIds where a collection's type isn't given. */
-function byId(condition: unknown): Filter<Document> {
-  return { _id: condition } as Filter<Document>;
-}
-
 /** Documents that can't be sent, and why: too large, or with names that BSON can't hold. */
 function findUnfit(operations: readonly Operation[]): ReadonlyMap<number, Outcome> {
   const unfit = new Map<number, Outcome>();
-  for (const [i, { document }] of operations.entries()) {
+  for (const [i, operation] of operations.entries()) {
     try {
-      const bytes = BSON.calculateObjectSize(document);
-      if (bytes < MAX_DOCUMENT_BYTES) BSON.serialize(document);
+      const statement = statementOf(operation);
+      const bytes = BSON.calculateObjectSize("document" in operation ? operation.document : statement);
+      if (bytes < MAX_DOCUMENT_BYTES) BSON.serialize(statement);
       else
         unfit.set(i, { kind: "data-error", code: "bson-too-large", message: `the document would have ${bytes} bytes` });
     } catch (error) {

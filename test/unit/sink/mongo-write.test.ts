@@ -2,12 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Db, MongoServerError } from "mongodb";
-import type { Operation } from "../../../src/sink/operations.ts";
+import type { Insert, Operation } from "../../../src/sink/operations.ts";
 import type { Outcome } from "../../../src/sink/target.ts";
-import { inTime } from "../../../src/sink/targets/mongo-deadline.ts";
-import { insert } from "../../../src/sink/targets/mongo-insert.ts";
+import { type InTime, inTime } from "../../../src/sink/targets/mongo-deadline.ts";
+import { write } from "../../../src/sink/targets/mongo-write.ts";
 
 const IN_TIME = inTime(10_000);
+
+function insert(database: Db, collection: string, operations: readonly Operation[], ordered: boolean, within: InTime) {
+  return write({ database, collection, inTime: within }, operations, ordered);
+}
 
 /** What a document of the test makes the server do. */
 type Fate = "good" | "there" | "duplicate-elsewhere" | "invalid" | "too-deep" | "stepping-down";
@@ -77,9 +81,9 @@ class Server {
   }
 }
 
-function operation(i: number, fate: Fate): Operation {
+function operation(i: number, fate: Fate): Insert & Operation {
   const id = `id-${i}`;
-  return { kind: "operation", id, document: { _id: id, fate }, bytes: 10 };
+  return { kind: "insert", id, document: { _id: id, fate }, bytes: 10 };
 }
 
 const DONE: Partial<Record<Fate, Outcome["kind"]>> = {
@@ -113,7 +117,7 @@ test("whatever the batch, each operation ends with the outcome it must, and orde
           const outcomes = await insert(server.db, "c", pending, ordered, IN_TIME);
           assert.equal(outcomes.length, pending.length);
           for (const [i, { kind }] of outcomes.entries()) {
-            if (kind !== "not-attempted") ended.set((pending[i] as Operation).id, kind);
+            if (kind !== "not-attempted") ended.set((pending[i] as Insert).id, kind);
           }
           pending = pending.filter((_, i) => outcomes[i]?.kind === "not-attempted");
           if (!ordered) assert.deepEqual(pending, []);

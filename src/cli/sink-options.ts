@@ -1,0 +1,66 @@
+import type { Values } from "../config/option-table.ts";
+import { required } from "../config/required.ts";
+import { parseFieldPath } from "../sink/field-path.ts";
+import type { Model } from "../sink/models/model.ts";
+import type { SinkOptions, SinkRoute } from "../sink/options.ts";
+import type { Target } from "../sink/target.ts";
+
+const DEFAULT_DATABASE = "spillway";
+
+/** The options of a sink, of those of the command. */
+export function sinkOptions(values: Values): SinkOptions {
+  return {
+    batching: values["sink.batching"],
+    lanes: values["sink.lanes"],
+    batchRecords: values["sink.batchRecords"],
+    batchBytes: values["sink.batchBytes"],
+    batchTimeoutMs: values["sink.batchTimeoutMs"],
+    inFlightRecords: values["sink.inFlightRecords"],
+    inFlightBytes: values["sink.inFlightBytes"],
+    poisonBatch: values["sink.poisonBatch"],
+    commitIntervalMs: values["sink.commitIntervalMs"],
+    drainDeadlineMs: values["sink.drainDeadlineMs"],
+    retryBackoff: { baseMs: values["sink.retryBaseMs"], maxMs: values["sink.retryMaxMs"] },
+    reportIntervalMs: values["sink.reportIntervalMs"],
+  };
+}
+
+export function routesOf(values: Values): readonly SinkRoute[] {
+  const { "sink.topic": topic, "sink.collection": collection, "sink.routes": routes = [] } = values;
+  return topic === undefined ? routes : [{ topic, collection: collection ?? topic }, ...routes];
+}
+
+export async function openTarget(values: Values): Promise<Target> {
+  const { openMongoTarget } = await import("../sink/targets/mongo.ts");
+  return openMongoTarget(mongoOptions(values));
+}
+
+export async function modelOf(values: Values, routes: readonly SinkRoute[]): Promise<Model> {
+  const { collectionByTopic } = await import("../sink/collection-name.ts");
+  const collectionOf = collectionByTopic(routes);
+  const shape = values["sink.document"];
+  if (values["sink.model"] === "insert") {
+    const { insertModel } = await import("../sink/models/insert.ts");
+    return insertModel(collectionOf, shape);
+  }
+  const { latestModel } = await import("../sink/models/latest.ts");
+  const field = values["sink.versionField"];
+  return latestModel(collectionOf, shape, field === undefined ? undefined : parseFieldPath(field));
+}
+
+function mongoOptions(values: Values) {
+  const url = required(values, "mongo.url");
+  const database = values["mongo.database"] ?? (namesDatabase(url) ? undefined : DEFAULT_DATABASE);
+  return {
+    url,
+    database,
+    indexes: values["sink.indexes"] ?? [],
+    maxPoolSize: values["mongo.maxPoolSize"],
+    serverSelectionTimeoutMs: values["mongo.serverSelectionTimeoutMs"],
+    writeTimeoutMs: values["mongo.writeTimeoutMs"],
+  };
+}
+
+function namesDatabase(url: string): boolean {
+  return /^[^/]+\/\/[^/?]+\/[^?]/.test(url);
+}

@@ -1,0 +1,87 @@
+import type { Db, Document, Filter } from "mongodb";
+import { VERSION_FIELD } from "../models/latest.ts";
+import { isNewer, type Latest, type Version } from "../operations.ts";
+import type { InTime } from "./mongo-deadline.ts";
+
+/** Where to look up what is there. */
+export interface Lookups {
+  readonly database: Db;
+  readonly collection: string;
+  readonly inTime: InTime;
+}
+
+/** Look-ups by `_id` of one batch that are under way at a time: many lanes may do them at once. */
+const LOOKUPS = 4;
+
+const ID_ONLY = { _id: 1 };
+const VERSION_ONLY = { [VERSION_FIELD]: 1 };
+
+/** Which of these documents are there. One look-up for each: FerretDB answers no set of ids from its index. */
+export async function findEach(lookups: Lookups, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = await lookUpEach(lookups, ids, ID_ONLY);
+  return new Set(found.keys());
+}
+
+/** The same in one look-up, for servers that have an index for it. */
+export async function findSet(lookups: Lookups, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const { database, collection, inTime } = lookups;
+  const filter = byId({ $in: ids });
+  const found = await inTime((signal) =>
+    database.collection(collection).find(filter, { projection: ID_ONLY, signal }).toArray(),
+  );
+  return new Set(found.map(({ _id }) => String(_id)));
+}
+
+/** What is there under the `_id` of a `latest` that was refused as a duplicate. */
+export type Standing =
+  /** As new, or newer. */
+  | "newer"
+  /** Older: the duplicate isn't one of `_id`, or another writer was faster by a moment. */
+  | "older"
+  /** Of another origin, or of none: nothing tells which is newer. */
+  | "unlike"
+  | "none";
+
+export async function standings(
+  lookups: Lookups,
+  operations: readonly Latest[],
+): Promise<ReadonlyMap<string, Standing>> {
+  const ids = operations.map(({ id }) => id);
+  const found = await lookUpEach(lookups, ids, VERSION_ONLY);
+  return new Map(operations.map(({ id, version }) => [id, standing(found.get(id), version)]));
+}
+
+function standing(document: Document | undefined, version: Version): Standing {
+  if (document === undefined) return "none";
+  const there = document[VERSION_FIELD] as Partial<Version> | undefined;
+  if (there?.source === undefined || there.order === undefined) return "unlike";
+  const newer = isNewer(version, { source: there.source, order: there.order });
+  if (newer === undefined) return "unlike";
+  return newer ? "older" : "newer";
+}
+
+async function lookUpEach(
+  { database, collection, inTime }: Lookups,
+  ids: readonly string[],
+  projection: Document,
+): Promise<ReadonlyMap<string, Document>> {
+  const found = new Map<string, Document>();
+  const waiting = ids.values();
+  // Exact, as versions are compared: a double can't hold every offset.
+  const options = { projection, useBigInt64: true };
+  const lookUp = async () => {
+    for (const id of waiting) {
+      const document = await inTime((signal) =>
+        database.collection(collection).findOne(byId(id), { ...options, signal }),
+      );
+      if (document !== null) found.set(id, document);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(LOOKUPS, ids.length) }, lookUp));
+  return found;
+}
+
+/** The driver's types expect ObjectIds where a collection's type isn't given. */
+function byId(condition: unknown): Filter<Document> {
+  return { _id: condition } as Filter<Document>;
+}
