@@ -3,10 +3,12 @@ import type { Logger } from "pino";
 import type { Values } from "../config/option-table.ts";
 import type { LostOffsets } from "../kafka/source.ts";
 import type { SinkOptions } from "../sink/options.ts";
+import { sinkVitals } from "../sink/vitals.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
+import { serve } from "./serve.ts";
 import { modelOf, openTarget, routesOf, sinkOptions } from "./sink-options.ts";
 import { untilStopped } from "./stop-signals.ts";
 import { prepareTopics } from "./topics.ts";
@@ -75,6 +77,17 @@ async function run(
   await using member = new GroupMember({ ...groupOptions(values, group), kafka, topics, signal, log });
   log.info({ routes, model: values["sink.model"], group, deadLetterTopics }, "writing to the database");
   const stats = newSinkStats();
+  const serving = await serve(
+    values,
+    {
+      watch: async (registry) => (await import("../metrics/sink-metrics.ts")).watchSink(registry, stats),
+      vitals: () => sinkVitals(stats),
+      status: () => ({ routes, group, stats }),
+    },
+    log,
+  );
+  await using stack = new AsyncDisposableStack();
+  if (serving !== undefined) stack.use(serving);
   const onLost = ({ from, to }: LostOffsets) => {
     stats.offsetsLost += Number(to - from);
   };
@@ -89,6 +102,7 @@ async function run(
       deadLetters: new DeadLetters(producer, { suffix }),
       signal,
       stats,
+      ...(serving === undefined ? {} : { observer: serving.watched }),
       log,
     },
     options,

@@ -7,6 +7,7 @@ import { KAFKA_OPTIONS } from "./options/kafka.ts";
 import { PREFLIGHT_OPTIONS } from "./options/preflight.ts";
 import { PRODUCE_OPTIONS } from "./options/produce.ts";
 import { RELAY_OPTIONS } from "./options/relay.ts";
+import { SERVER_OPTIONS } from "./options/server.ts";
 import { SINK_OPTIONS } from "./options/sink.ts";
 import { STEERING_OPTIONS } from "./options/steering.ts";
 import { VERIFY_OPTIONS } from "./options/verify.ts";
@@ -18,6 +19,7 @@ export const OPTIONS = {
   ...CONSUMER_OPTIONS,
   ...RELAY_OPTIONS,
   ...STEERING_OPTIONS,
+  ...SERVER_OPTIONS,
   ...PREFLIGHT_OPTIONS,
   ...SINK_OPTIONS,
   ...PRODUCE_OPTIONS,

@@ -2,6 +2,7 @@ import { messageOf } from "../errors.ts";
 import { backoffMs, pause, retry } from "../runtime/backoff.ts";
 import type { Breaker } from "./breaker.ts";
 import { type BurialParts, bury } from "./bury.ts";
+import type { SinkObserver } from "./observer.ts";
 import type { Outage } from "./outage.ts";
 import { type Pending, type Planning, planBatch, type Settled, settle } from "./plan.ts";
 import type { InFlightRecord } from "./progress.ts";
@@ -9,6 +10,7 @@ import type { Target } from "./target.ts";
 
 export interface BatchWriterParts extends BurialParts, Planning {
   readonly target: Target;
+  readonly observer?: SinkObserver;
   /** All batches share it. */
   readonly breaker: Breaker;
   readonly outages: { readonly deadLetters: Outage; readonly schemas: Outage };
@@ -75,7 +77,9 @@ async function writeTo(collection: string, planned: Pending, parts: BatchWriterP
 async function writeOnce(collection: string, pending: Pending, parts: BatchWriterParts): Promise<Settled> {
   const { target, progress, stats, abandoned } = parts;
   const operations = pending.tasks.map(({ operation }) => operation);
+  const startedAt = performance.now();
   const outcomes = await target.write(collection, operations, pending.ordered);
+  parts.observer?.wrote(operations.length, performance.now() - startedAt);
   abandoned.throwIfAborted(); // it came too late: these records are somebody else's now
   const settled = settle(pending, outcomes);
   const { written, alreadyWritten, replaced } = settled;

@@ -21,6 +21,7 @@ import { Breaker } from "./breaker.ts";
 import { buryBatch } from "./bury.ts";
 import { LaneChoice, Lanes } from "./lanes.ts";
 import type { Model } from "./models/model.ts";
+import type { SinkObserver } from "./observer.ts";
 import type { SinkOptions } from "./options.ts";
 import { Outage } from "./outage.ts";
 import { type InFlightPoison, type InFlightRecord, Progress } from "./progress.ts";
@@ -40,6 +41,7 @@ export interface SinkParts {
   /** The member's own; ends the wait for the database before the first generation. */
   readonly signal: AbortSignal;
   readonly stats: SinkStats;
+  readonly observer?: SinkObserver;
   readonly log: Logger;
 }
 
@@ -66,6 +68,7 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
   await untilAvailable(parts, options, new Outage("the database", log, stats));
   if (parts.signal.aborted) return;
   for await (const generation of member.generations()) {
+    stats.rebalances++;
     await sinkGeneration(generation, { ...parts, outages, breaker }, options).catch((error: unknown) => {
       if (!isOver(error, generation)) throw error;
       log.warn({ error: messageOf(error) }, "generation ended early: what it had not committed will be read again");
@@ -86,7 +89,7 @@ interface GenerationParts extends SinkParts {
 async function sinkGeneration(generation: Generation, parts: GenerationParts, options: SinkOptions): Promise<void> {
   const { stats, log } = parts;
   const positions = await generation.positions();
-  const progress = new Progress(positions, options, stats);
+  const progress = new Progress(positions, options, stats, parts.observer);
   const abandon = new AbortController();
   const failed = new AbortController();
   const stop = AbortSignal.any([generation.signal, failed.signal]);
