@@ -16,6 +16,7 @@ import { type KafkaCluster, type KafkaOptions, startKafka } from "./kafka/kafka.
 import { retryIfPortTaken } from "./ports.ts";
 import type { Preparation } from "./preparation.ts";
 import { Reaper } from "./reaper.ts";
+import { type Registry, startRegistry } from "./registry/registry.ts";
 import type { ToxiproxyClient } from "./toxiproxy/client.ts";
 import { startToxiproxy, type Toxiproxy } from "./toxiproxy/toxiproxy.ts";
 
@@ -23,6 +24,8 @@ export interface ServicesOptions {
   readonly kafka?: boolean | KafkaOptions;
   readonly mongo?: boolean;
   readonly toxiproxy?: boolean;
+  /** A schema registry. None is taken over from the environment. */
+  readonly registry?: boolean;
   /** Starts services although SPILLWAY_BROKERS or SPILLWAY_MONGO_URL name others: for whoever kills them. */
   readonly own?: boolean;
   /** Told what is under way, in plain lines. */
@@ -41,6 +44,9 @@ export interface Services extends AsyncDisposable {
   readonly kafka: KafkaControl;
   readonly databaseControl: ProcessControl;
   readonly toxiproxy: ToxiproxyClient;
+  /** Of the schema registry's API, as Confluent's. */
+  readonly registryUrl: string;
+  readonly registryControl: ProcessControl;
   /** Stops everything, then deletes its data. Only the first call acts, and all wait for it. */
   stop(): Promise<void>;
 }
@@ -58,10 +64,12 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   let toxiproxy: Toxiproxy | undefined;
   let database: Database | undefined;
   let cluster: KafkaCluster | undefined;
+  let registry: Registry | undefined;
   const stop = memoised(async () => {
     try {
       // What stands in front of the others goes first.
       await toxiproxy?.process.kill("SIGTERM");
+      await registry?.process.kill("SIGTERM");
       await database?.process.kill("SIGTERM");
       await cluster?.stop();
     } finally {
@@ -74,6 +82,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     if (options.toxiproxy) toxiproxy = await retryIfPortTaken(() => startToxiproxy(preparation));
     if (options.mongo && !given.mongoUrl) database = await retryIfPortTaken(() => startFerretdb(preparation));
     if (kafka && !given.brokers) cluster = await retryIfPortTaken(() => startKafka(kafka, preparation));
+    if (options.registry) registry = await retryIfPortTaken(() => startRegistry(preparation));
   } catch (error) {
     await stop();
     throw error;
@@ -101,6 +110,12 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     },
     get toxiproxy() {
       return toxiproxy?.client ?? notAskedFor("toxiproxy");
+    },
+    get registryUrl() {
+      return registry?.url ?? notAskedFor("a schema registry");
+    },
+    get registryControl() {
+      return processControl(registry?.process ?? notAskedFor("a schema registry"));
     },
     stop,
     [Symbol.asyncDispose]: stop,

@@ -178,6 +178,16 @@ export function mongoUrl(): Kind<string> {
   return { schema: z.string().regex(MONGO_URL), allowed, shape: "single", placeholder: "url" };
 }
 
+export function httpUrl(): Kind<string> {
+  const isUrl = (value: string): boolean => {
+    const url = URL.parse(value);
+    if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") return false;
+    return !/%(?![0-9a-f]{2})/i.test(url.username + url.password);
+  };
+  const allowed = "http://[user:password@]host[:port][/path] or https://…, the password percent-encoded";
+  return { schema: z.string().refine(isUrl), allowed, shape: "single", placeholder: "url" };
+}
+
 type Units = Readonly<Record<string, number>>;
 
 function wholeNumber(units: Units, min: number, max: number): z.ZodType<number> {

@@ -6,6 +6,7 @@ import { HANDOVER_OPTIONS } from "./options/handover.ts";
 import { KAFKA_OPTIONS } from "./options/kafka.ts";
 import { PREFLIGHT_OPTIONS } from "./options/preflight.ts";
 import { PRODUCE_OPTIONS } from "./options/produce.ts";
+import { REGISTRY_OPTIONS } from "./options/registry.ts";
 import { RELAY_OPTIONS } from "./options/relay.ts";
 import { SINK_OPTIONS } from "./options/sink.ts";
 import { STEERING_OPTIONS } from "./options/steering.ts";
@@ -20,6 +21,7 @@ export const OPTIONS = {
   ...STEERING_OPTIONS,
   ...PREFLIGHT_OPTIONS,
   ...SINK_OPTIONS,
+  ...REGISTRY_OPTIONS,
   ...PRODUCE_OPTIONS,
   ...VERIFY_OPTIONS,
   ...HANDOVER_OPTIONS,
