@@ -12,7 +12,7 @@ export interface Registry {
   readonly process: ServiceProcess;
 }
 
-/** A schema registry, on this machine's loopback only. Schemas lie in a file, so they are there after a restart. */
+/** A schema registry, on this machine's loopback only. Schemas lie in a file, so they are there after a kill. */
 export async function startRegistry(preparation: Preparation): Promise<Registry> {
   const { reaper, log, signal } = preparation;
   await requireJava(reaper);
@@ -32,7 +32,8 @@ export async function startRegistry(preparation: Preparation): Promise<Registry>
         `-Djava.io.tmpdir=${directory}`,
         "-Dquarkus.http.host=127.0.0.1",
         `-Dquarkus.http.port=${port}`,
-        `-Dquarkus.datasource.jdbc.url=jdbc:h2:file:${join(directory, "schemas")}`,
+        // Written when they are acknowledged: H2 has up to half a second by default.
+        `-Dquarkus.datasource.jdbc.url=jdbc:h2:file:${join(directory, "schemas")};WRITE_DELAY=0`,
         "-jar",
         jar,
       ],

@@ -6,11 +6,12 @@ import { decodeBytes, decodeString } from "./text.ts";
 export interface Decoder {
   /**
    * Gets what decoding these values takes and isn't known yet, such as schemas. `decode` needs no more after that, in the
-   * same turn of the event loop: what is kept is bounded, so later it may be gone.
+   * same turn of the event loop: what is kept is bounded, so later it may be gone. Yields whether its source was asked, and
+   * so is there.
    * @throws SpillwayError retryable while its source is away: an outage, and nobody's fault; any other where it lets
    *   nobody in
    */
-  prepare?(values: readonly Buffer[], signal: AbortSignal): Promise<void>;
+  prepare?(values: readonly Buffer[], signal: AbortSignal): Promise<boolean>;
 
   /** Never throws. */
   decode(value: Buffer): Decoded;

@@ -1,6 +1,6 @@
 /**
- * Avro's binary encoding → values, by the types that avsc makes of a schema. avsc's own reader isn't used: it is inexact
- * beyond 2^53, reads on behind the end of the bytes for as long as a block's count says, mends broken UTF-8, and sets
+ * Avro's binary encoding → values, by the types that avsc makes of a schema. avsc's own reader isn't used: it throws at a
+ * long beyond 2^53, reads on behind the end of the bytes for as long as a block's count says, mends broken UTF-8, and sets
  * the prototype of a map that has a key `__proto__`.
  *
  * A value of a logical type becomes what its underlying type does: a timestamp-millis is a number of milliseconds, a

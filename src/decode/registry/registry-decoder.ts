@@ -2,7 +2,7 @@
  * Decodes values whose schemas stand in a registry.
  *
  * Guarantee: a record is poison only by a healthy registry's word or by its own bytes. A registry that is away, hangs or
- * answers nonsense is an outage, while which values of known schemas are decoded as ever.
+ * answers nonsense is an outage, while values of known schemas are decoded as ever.
  */
 import { messageOf } from "../../errors.ts";
 import { pause } from "../../runtime/backoff.ts";
@@ -47,19 +47,21 @@ export class RegistryDecoder implements Decoder {
   }
 
   /** @throws SpillwayError REGISTRY_UNREACHABLE, retryable; REGISTRY_REFUSED; the signal's reason */
-  async prepare(values: readonly Buffer[], signal: AbortSignal): Promise<void> {
+  async prepare(values: readonly Buffer[], signal: AbortSignal): Promise<boolean> {
     const wanted = new Map<number, Entry | undefined>();
     for (const value of values) {
       const frame = readFrame(value);
       if (frame.kind === "framed") wanted.set(frame.schemaId, this.#fresh(frame.schemaId));
     }
     const missing = [...wanted].flatMap(([id, entry]) => (entry === undefined ? [id] : []));
+    const isAsked = missing.length > 0;
     const fetchNext = async (): Promise<void> => {
       for (let id = missing.pop(); id !== undefined; id = missing.pop()) wanted.set(id, await this.#load(id, signal));
     };
     await Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, missing.length) }, fetchNext));
     // All at once, so that none of them is trimmed before the caller's turn is over.
     for (const [id, entry] of wanted) if (entry !== undefined) this.#keep(id, entry);
+    return isAsked;
   }
 
   decode(value: Buffer): Decoded {
@@ -95,7 +97,6 @@ export class RegistryDecoder implements Decoder {
   async #fetch(id: number): Promise<Entry> {
     // Ends by its requests' deadlines: whoever waits may leave, and others come.
     const { signal } = new AbortController();
-    if (id < 0) return unusable("unknown-schema", `no registry has a schema ${id}`, Number.POSITIVE_INFINITY);
     let fetched = await fetchSchema(this.#source, id, signal);
     if (fetched.kind === "missing") {
       await pause(this.#options.confirmAfterMs, signal);

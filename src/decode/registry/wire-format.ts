@@ -6,7 +6,7 @@ export type Framed =
   | { readonly kind: "framed"; readonly schemaId: number; readonly payload: Buffer }
   | {
       readonly kind: "poison";
-      readonly reason: "empty" | "wrong-magic-byte" | "truncated";
+      readonly reason: "empty" | "wrong-magic-byte" | "truncated" | "unknown-schema";
       readonly message: string;
     };
 
@@ -19,7 +19,10 @@ export function readFrame(value: Buffer): Framed {
   if (value.length < HEADER_BYTES) {
     return { kind: "poison", reason: "truncated", message: "the value ends within the id of its schema" };
   }
-  return { kind: "framed", schemaId: value.readInt32BE(1), payload: value.subarray(HEADER_BYTES) };
+  const schemaId = value.readInt32BE(1);
+  if (schemaId < 0)
+    return { kind: "poison", reason: "unknown-schema", message: `no registry has a schema ${schemaId}` };
+  return { kind: "framed", schemaId, payload: value.subarray(HEADER_BYTES) };
 }
 
 export function writeFrame(schemaId: number, payload: Buffer): Buffer {

@@ -107,7 +107,7 @@ describe("values by a schema registry", () => {
     const schemas = new Schemas();
     const decoder = fast(schemas);
     const value = framed(-1, zigzag(1));
-    await decoder.prepare([value], never);
+    assert.equal(await decoder.prepare([value], never), false);
     assert.equal(reasonOf(decoder.decode(value)), "unknown-schema");
     assert.deepEqual(schemas.asked, []);
   });
@@ -116,9 +116,9 @@ describe("values by a schema registry", () => {
     const schemas = new Schemas();
     schemas.byId.set(1, LONG).set(2, LONG);
     const decoder = fast(schemas);
-    await decoder.prepare([framed(1, zigzag(1))], never);
+    assert.equal(await decoder.prepare([framed(1, zigzag(1))], never), true);
     schemas.away = true;
-    await decoder.prepare([framed(1, zigzag(1))], never);
+    assert.equal(await decoder.prepare([framed(1, zigzag(1))], never), false, "that it is there");
     assert.deepEqual(decoder.decode(framed(1, zigzag(-9))), { kind: "value", value: -9 });
     await assert.rejects(decoder.prepare([framed(1, zigzag(1)), framed(2, zigzag(1))], never), AWAY);
     schemas.away = false;
