@@ -40,13 +40,19 @@ export class ByteReader {
 
   /** The next bytes: a view, not a copy. */
   take(length: number | bigint): Buffer {
+    const from = this.#pass(length);
+    return this.bytes.subarray(from, this.at);
+  }
+
+  /** Goes on behind so many bytes; yields where they begin. */
+  #pass(length: number | bigint): number {
     if (length < 0) throw new Undecodable("schema-mismatch", `a length is ${length}`);
     if (length > this.left) {
       throw new Undecodable("truncated", `the value ends where ${length} more bytes are needed, after ${this.left}`);
     }
     const from = this.at;
     this.at += Number(length);
-    return this.bytes.subarray(from, this.at);
+    return from;
   }
 
   byte(): number {
@@ -55,19 +61,21 @@ export class ByteReader {
   }
 
   text(length: number | bigint): string {
-    const bytes = this.take(length);
-    const text = bytes.toString("utf8");
-    // Also where the text holds that very character.
-    if (text.includes("\uFFFD") && !isUtf8(bytes)) throw new Undecodable("invalid-utf8", "a string isn't UTF-8");
+    const from = this.#pass(length);
+    const text = this.bytes.toString("utf8", from, this.at);
+    // It also stands there where the text holds that very character.
+    if (text.includes("\uFFFD") && !isUtf8(this.bytes.subarray(from, this.at))) {
+      throw new Undecodable("invalid-utf8", "a string isn't UTF-8");
+    }
     return text;
   }
 
   float(): number {
-    return this.take(4).readFloatLE();
+    return this.bytes.readFloatLE(this.#pass(4));
   }
 
   double(): number {
-    return this.take(8).readDoubleLE();
+    return this.bytes.readDoubleLE(this.#pass(8));
   }
 
   /** A varint as two's complement of 64 bits. A number where that is exact. */
@@ -109,22 +117,22 @@ export class ByteReader {
   }
 
   fixed32(): number {
-    return this.take(4).readUInt32LE();
+    return this.bytes.readUInt32LE(this.#pass(4));
   }
 
   sfixed32(): number {
-    return this.take(4).readInt32LE();
+    return this.bytes.readInt32LE(this.#pass(4));
   }
 
   /** @throws beyond 63 bits, which no signed integer can hold */
   fixed64(): number | bigint {
-    const bytes = this.take(8);
-    return unsigned(bytes.readUInt32LE(0), bytes.readUInt32LE(4));
+    const from = this.#pass(8);
+    return unsigned(this.bytes.readUInt32LE(from), this.bytes.readUInt32LE(from + 4));
   }
 
   sfixed64(): number | bigint {
-    const bytes = this.take(8);
-    return signed(bytes.readUInt32LE(0), bytes.readUInt32LE(4));
+    const from = this.#pass(8);
+    return signed(this.bytes.readUInt32LE(from), this.bytes.readUInt32LE(from + 4));
   }
 
   #varint(): void {

@@ -177,7 +177,7 @@ function readMessage(
       field.readInto(message, reader, depth + 1);
     }
   }
-  const missing = required.filter((name) => !Object.hasOwn(message, name));
+  const missing = required.length === 0 ? required : required.filter((name) => !Object.hasOwn(message, name));
   if (missing.length > 0) throw new Undecodable("schema-mismatch", `required and not there: ${missing.join(", ")}`);
   return message;
 }
