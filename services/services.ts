@@ -17,6 +17,7 @@ import { type KafkaCluster, type KafkaOptions, startKafka } from "./kafka/kafka.
 import { retryIfPortTaken } from "./ports.ts";
 import type { Preparation } from "./preparation.ts";
 import { Reaper } from "./reaper.ts";
+import { type Registry, startRegistry } from "./registry/registry.ts";
 import type { ToxiproxyClient } from "./toxiproxy/client.ts";
 import { startToxiproxy, type Toxiproxy } from "./toxiproxy/toxiproxy.ts";
 
@@ -25,6 +26,8 @@ export interface ServicesOptions {
   readonly mongo?: boolean;
   readonly dynamodb?: boolean;
   readonly toxiproxy?: boolean;
+  /** A schema registry. None is taken over from the environment. */
+  readonly registry?: boolean;
   /** Starts services although SPILLWAY_BROKERS or SPILLWAY_MONGO_URL name others: for whoever kills them. */
   readonly own?: boolean;
   /** Told what is under way, in plain lines. */
@@ -44,6 +47,9 @@ export interface Services extends AsyncDisposable {
   readonly kafka: KafkaControl;
   readonly databaseControl: ProcessControl;
   readonly toxiproxy: ToxiproxyClient;
+  /** Of the schema registry's API, as Confluent's. */
+  readonly registryUrl: string;
+  readonly registryControl: ProcessControl;
   /** Stops everything, then deletes its data. Only the first call acts, and all wait for it. */
   stop(): Promise<void>;
 }
@@ -62,10 +68,12 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   let database: Database | undefined;
   let dynamodb: Dynamodb | undefined;
   let cluster: KafkaCluster | undefined;
+  let registry: Registry | undefined;
   const stop = memoised(async () => {
     try {
       // What stands in front of the others goes first.
       await toxiproxy?.process.kill("SIGTERM");
+      await registry?.process.kill("SIGTERM");
       await database?.process.kill("SIGTERM");
       await dynamodb?.process.kill("SIGTERM");
       await cluster?.stop();
@@ -80,6 +88,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     if (options.mongo && !given.mongoUrl) database = await retryIfPortTaken(() => startFerretdb(preparation));
     if (options.dynamodb) dynamodb = await retryIfPortTaken(() => startDynamodb(preparation));
     if (kafka && !given.brokers) cluster = await retryIfPortTaken(() => startKafka(kafka, preparation));
+    if (options.registry) registry = await retryIfPortTaken(() => startRegistry(preparation));
   } catch (error) {
     await stop();
     throw error;
@@ -110,6 +119,12 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     },
     get toxiproxy() {
       return toxiproxy?.client ?? notAskedFor("toxiproxy");
+    },
+    get registryUrl() {
+      return registry?.url ?? notAskedFor("a schema registry");
+    },
+    get registryControl() {
+      return processControl(registry?.process ?? notAskedFor("a schema registry"));
     },
     stop,
     [Symbol.asyncDispose]: stop,

@@ -1,6 +1,9 @@
 /** The public API of the library. */
 export { DeadLetters } from "./dead-letter/dead-letter.ts";
-export { type Decoder, jsonDecoder } from "./decode/decoder.ts";
+export type { Decoded, PoisonReason } from "./decode/decoded.ts";
+export { bytesDecoder, type Decoder, jsonDecoder, stringDecoder } from "./decode/decoder.ts";
+export { type RegistryAuth, RegistryClient, type RegistryOptions } from "./decode/registry/client.ts";
+export { RegistryDecoder, type RegistryDecoderOptions } from "./decode/registry/registry-decoder.ts";
 export { type ErrorCode, type ErrorContext, SpillwayError } from "./errors.ts";
 export { type HandBackOptions, handBack } from "./handover/hand-back.ts";
 export type { PlannedPartition } from "./handover/plan.ts";

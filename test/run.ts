@@ -33,6 +33,7 @@ const SOCIABLE = [
   "job",
   "preflight",
   "protocol",
+  "registry",
   "relay",
   "steering",
   "verify",

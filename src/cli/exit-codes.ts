@@ -34,6 +34,7 @@ export const EXIT = {
  * | 14 | a consumer group still has members, or its offsets are not what a take-over or hand-back needs |
  * | 15 | a topic that is to be handed back is not drained |
  * | 16 | the preflight found what can't work, or with --strict what deserves a look |
+ * | 17 | the schema registry could not be reached, or refused |
  * | 130 | ended at once by a second signal; or a demo that was interrupted |
  */
 const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
@@ -60,6 +61,8 @@ const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   GROUP_MISMATCH: 14,
   NOT_DRAINED: 15,
   PREFLIGHT_FAILED: 16,
+  REGISTRY_UNREACHABLE: 17,
+  REGISTRY_REFUSED: 17,
 };
 
 export function exitCodeOf(error: unknown): number {

@@ -1,9 +1,11 @@
 import type { Values } from "../config/option-table.ts";
 import { required } from "../config/required.ts";
+import type { Decoder } from "../decode/decoder.ts";
 import { parseFieldPath } from "../sink/field-path.ts";
 import type { Model } from "../sink/models/model.ts";
 import type { SinkOptions, SinkRoute } from "../sink/options.ts";
 import type { Target } from "../sink/target.ts";
+import { registryOptions } from "./registry-options.ts";
 
 const DEFAULT_DATABASE = "spillway";
 
@@ -50,6 +52,24 @@ export async function modelOf(values: Values, routes: readonly SinkRoute[]): Pro
   const { latestModel } = await import("../sink/models/latest.ts");
   const field = values["sink.versionField"];
   return latestModel(collectionOf, shape, field === undefined ? undefined : parseFieldPath(field));
+}
+
+/** Schema registries and their parsers take long to load, so only what is used is. */
+export async function decoderOf(values: Values): Promise<Decoder> {
+  const { bytesDecoder, jsonDecoder, stringDecoder } = await import("../decode/decoder.ts");
+  switch (values["sink.valueFormat"]) {
+    case "json":
+      return jsonDecoder;
+    case "string":
+      return stringDecoder;
+    case "bytes":
+      return bytesDecoder;
+    case "registry": {
+      const { RegistryClient } = await import("../decode/registry/client.ts");
+      const { RegistryDecoder } = await import("../decode/registry/registry-decoder.ts");
+      return new RegistryDecoder(new RegistryClient(registryOptions(values)));
+    }
+  }
 }
 
 function mongoOptions(values: Values) {

@@ -9,7 +9,7 @@ import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
 import { serve } from "./serve.ts";
-import { modelOf, openTarget, routesOf, sinkOptions } from "./sink-options.ts";
+import { decoderOf, modelOf, openTarget, routesOf, sinkOptions } from "./sink-options.ts";
 import { untilStopped } from "./stop-signals.ts";
 import { prepareTopics } from "./topics.ts";
 
@@ -39,23 +39,15 @@ async function run(
   options: SinkOptions,
   { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
 ): Promise<void> {
-  const [
-    { DeadLetters },
-    { GroupMember },
-    { LastingProducer },
-    { openSource },
-    { runSink },
-    { newSinkStats },
-    { jsonDecoder },
-  ] = await Promise.all([
-    import("../dead-letter/dead-letter.ts"),
-    import("../kafka/group-member.ts"),
-    import("../kafka/lasting-producer.ts"),
-    import("../kafka/source.ts"),
-    import("../sink/sink.ts"),
-    import("../sink/stats.ts"),
-    import("../decode/decoder.ts"),
-  ]);
+  const [{ DeadLetters }, { GroupMember }, { LastingProducer }, { openSource }, { runSink }, { newSinkStats }] =
+    await Promise.all([
+      import("../dead-letter/dead-letter.ts"),
+      import("../kafka/group-member.ts"),
+      import("../kafka/lasting-producer.ts"),
+      import("../kafka/source.ts"),
+      import("../sink/sink.ts"),
+      import("../sink/stats.ts"),
+    ]);
   const kafka = kafkaOptions(values);
   const routes = routesOf(values);
   const topics = routes.map(({ topic }) => topic);
@@ -96,7 +88,7 @@ async function run(
     {
       member,
       openSource: (positions, stop) => openSource({ ...source, positions, signal: stop }),
-      decoder: jsonDecoder,
+      decoder: await decoderOf(values),
       model: await modelOf(values, routes),
       target,
       deadLetters: new DeadLetters(producer, { suffix }),

@@ -7,6 +7,7 @@ import { HANDOVER_OPTIONS } from "./options/handover.ts";
 import { KAFKA_OPTIONS } from "./options/kafka.ts";
 import { PREFLIGHT_OPTIONS } from "./options/preflight.ts";
 import { PRODUCE_OPTIONS } from "./options/produce.ts";
+import { REGISTRY_OPTIONS } from "./options/registry.ts";
 import { RELAY_OPTIONS } from "./options/relay.ts";
 import { SERVER_OPTIONS } from "./options/server.ts";
 import { SINK_OPTIONS } from "./options/sink.ts";
@@ -24,6 +25,7 @@ export const OPTIONS = {
   ...PREFLIGHT_OPTIONS,
   ...SINK_OPTIONS,
   ...DYNAMO_OPTIONS,
+  ...REGISTRY_OPTIONS,
   ...PRODUCE_OPTIONS,
   ...VERIFY_OPTIONS,
   ...HANDOVER_OPTIONS,

@@ -1,22 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { messageOf } from "../errors.ts";
-
-/** Why bytes can't be decoded; stands in dead letters, so it is stable. */
-export type PoisonReason =
-  | "invalid-utf8"
-  | "invalid-json"
-  | "too-deep"
-  | "number-out-of-range"
-  | "unpaired-surrogate"
-  | "empty";
-
-/** What decoding yields. Poison is an expected outcome: the record is at fault and no retry will mend it. */
-export type Decoded =
-  | { readonly kind: "value"; readonly value: unknown }
-  | { readonly kind: "poison"; readonly reason: PoisonReason; readonly message: string };
-
-/** Levels of nesting that MongoDB documents as its limit. It also keeps every recursive reader of the value safe. */
-export const MAX_DEPTH = 100;
+import { type Decoded, MAX_DEPTH, poison, Undecodable } from "./decoded.ts";
 
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
@@ -44,13 +28,9 @@ export function decodeJson(bytes: Buffer): Decoded {
     const value: unknown = needsCare(bytes, text) ? parseExactly(text) : JSON.parse(text);
     return { kind: "value", value };
   } catch (error) {
-    if (error instanceof Inexact) return poison(error.reason, error.message);
+    if (error instanceof Undecodable) return poison(error.reason, error.message);
     return poison("invalid-json", messageOf(error));
   }
-}
-
-function poison(reason: PoisonReason, message: string): Decoded {
-  return { kind: "poison", reason, message };
 }
 
 /** Counts brackets outside of strings. Short values can't be deep, and most values are short. */
@@ -104,16 +84,6 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
-/** A value that BSON can't hold as it was sent. */
-class Inexact extends Error {
-  readonly reason: PoisonReason;
-
-  constructor(reason: PoisonReason, message: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
-
 /** What JSON.parse tells a reviver since ES2025; TypeScript's library for ES2024 doesn't know the third parameter. */
 type Reviver = (name: string, value: unknown, context?: { readonly source?: string }) => unknown;
 
@@ -127,15 +97,15 @@ function parseExactly(text: string): unknown {
 }
 
 function assertWellFormed(text: string): void {
-  if (!text.isWellFormed()) throw new Inexact("unpaired-surrogate", "a string holds half a surrogate pair");
+  if (!text.isWellFormed()) throw new Undecodable("unpaired-surrogate", "a string holds half a surrogate pair");
 }
 
 function exactNumber(value: number, source: string): number | bigint {
-  if (!Number.isFinite(value)) throw new Inexact("number-out-of-range", "a number is beyond the range of a double");
+  if (!Number.isFinite(value)) throw new Undecodable("number-out-of-range", "a number is beyond the range of a double");
   if (Number.isSafeInteger(value) || !INTEGER.test(source)) return value;
   const integer = BigInt(source);
   if (integer >= INT64_MIN && integer <= INT64_MAX) return integer;
   // The double is that very integer, or the text is how a program writes that double.
   if (integer === BigInt(value) || source === String(value)) return value;
-  throw new Inexact("number-out-of-range", "an integer is beyond 64 bits");
+  throw new Undecodable("number-out-of-range", "an integer is beyond 64 bits");
 }

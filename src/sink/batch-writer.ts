@@ -38,10 +38,10 @@ async function prepareDecoding(batch: readonly InFlightRecord[], parts: BatchWri
   if (decoder.prepare === undefined) return;
   const values = batch.flatMap(({ record: { value } }) => (value === null ? [] : [value]));
   let startedAt = performance.now();
-  await retry(
+  const isAsked = await retry(
     async () => {
       startedAt = performance.now();
-      await decoder.prepare?.(values, abandoned);
+      return await decoder.prepare?.(values, abandoned);
     },
     {
       signal: abandoned,
@@ -50,7 +50,8 @@ async function prepareDecoding(batch: readonly InFlightRecord[], parts: BatchWri
       onRetry: (error) => outages.schemas.failed(startedAt, messageOf(error)),
     },
   );
-  outages.schemas.succeeded(startedAt);
+  // A batch that needs nothing says nothing of the outage of another.
+  if (isAsked) outages.schemas.succeeded(startedAt);
 }
 
 async function writeTo(collection: string, planned: Pending, parts: BatchWriterParts): Promise<void> {

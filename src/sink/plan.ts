@@ -1,6 +1,6 @@
 import type { DeadLetterReason } from "../dead-letter/reason.ts";
+import type { Decoded } from "../decode/decoded.ts";
 import type { Decoder } from "../decode/decoder.ts";
-import type { Decoded } from "../decode/json.ts";
 import { originOf, type PlanRecord } from "./models/model.ts";
 import { isNewer, type Operation } from "./operations.ts";
 import type { InFlightRecord } from "./progress.ts";

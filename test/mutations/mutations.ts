@@ -106,4 +106,16 @@ export const MUTATIONS: readonly Mutation[] = [
     testFile: "test/unit/sink/dynamo-write.test.ts",
     test: "a state of another origin is neither overwritten nor taken for newer",
   },
+  {
+    name: "any-404-is-poison",
+    harm: "a proxy in front of a schema registry that is down makes dead letters of every record",
+    testFile: "test/unit/decode/registry/client.test.ts",
+    test: "a 404 of something else is an outage",
+  },
+  {
+    name: "unknown-for-ever",
+    harm: "a schema that is registered after its first record makes dead letters until the sink is started anew",
+    testFile: "test/unit/decode/registry/registry-decoder.test.ts",
+    test: "an unknown id is no poison any more once it is registered",
+  },
 ];

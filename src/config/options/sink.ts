@@ -98,6 +98,14 @@ export const SINK_OPTIONS = {
     unit: "ms",
     description: "how long the database may take for one command before that counts as an outage",
   }),
+  "sink.valueFormat": option({
+    kind: choice("json", "string", "bytes", "registry"),
+    flag: "--value-format",
+    env: "SPILLWAY_SINK_VALUE_FORMAT",
+    commands: COMMANDS,
+    default: "json",
+    description: "how values are encoded; registry: Avro, JSON Schema or Protobuf by the schema registry's wire format",
+  }),
   "sink.document": option({
     kind: choice("value", "envelope"),
     flag: "--document",

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { BSON } from "mongodb";
-import { decodeJson, MAX_DEPTH } from "../../../src/decode/json.ts";
+import { MAX_DEPTH } from "../../../src/decode/decoded.ts";
+import { decodeJson } from "../../../src/decode/json.ts";
 
 function decodedValue(text: string): unknown {
   const decoded = decodeJson(Buffer.from(text));
