@@ -4,6 +4,7 @@ import { DEMO_OPTIONS } from "./options/demo.ts";
 import { GENERAL_OPTIONS } from "./options/general.ts";
 import { HANDOVER_OPTIONS } from "./options/handover.ts";
 import { KAFKA_OPTIONS } from "./options/kafka.ts";
+import { LAG_OPTIONS } from "./options/lag.ts";
 import { PREFLIGHT_OPTIONS } from "./options/preflight.ts";
 import { PRODUCE_OPTIONS } from "./options/produce.ts";
 import { RELAY_OPTIONS } from "./options/relay.ts";
@@ -21,6 +22,7 @@ export const OPTIONS = {
   ...PREFLIGHT_OPTIONS,
   ...SINK_OPTIONS,
   ...PRODUCE_OPTIONS,
+  ...LAG_OPTIONS,
   ...VERIFY_OPTIONS,
   ...HANDOVER_OPTIONS,
   ...DEMO_OPTIONS,
