@@ -58,7 +58,7 @@ export function catchUpOf(looks: readonly Look[], isWaiting: boolean): CatchUp {
   const gained = Number(last.committed - first.committed) - Number(last.end - first.end);
   const [slowest, fastest] = [(gained - step) / seconds, (gained + step) / seconds];
   if (fastest <= 0 || last.committed === first.committed) return { kind: "never" };
-  const behind = Number(last.end - last.committed);
+  const behind = Math.max(0, Number(last.end - last.committed));
   return {
     kind: "in",
     leastSeconds: Math.max(0, behind - step) / fastest,

@@ -22,11 +22,12 @@ export interface LagContext {
  */
 export async function readLag(options: LagOptions, { log, signal }: LagContext): Promise<LagReport> {
   await using reader = new LagReader(options, { log, signal });
-  const giveUpAt = performance.now() + options.judge.stalledAfterMs;
-  for (;;) {
+  for (let firstAt: number | undefined; ; ) {
+    const startedAt = performance.now();
     const report = await cut(reader.look(), reader, signal);
     const isClear = report.groups.every(({ partitions }) => partitions.every(({ status }) => status !== "unclear"));
-    if (isClear || performance.now() > giveUpAt) return report;
+    firstAt ??= performance.now();
+    if (isClear || startedAt >= firstAt + options.judge.stalledAfterMs) return report;
     await pause(options.intervalMs, signal);
   }
 }
