@@ -1,9 +1,11 @@
 import type { WriteStream } from "node:tty";
 import { lagTable, trendKey } from "../lag/lag-table.ts";
-import type { LagReport } from "../lag/report.ts";
+import { type LagReport, worstFirst } from "../lag/report.ts";
 
 /** Looks of which the trend is drawn. */
 const TREND = 24;
+const DEFAULT_ROWS = 24;
+const DEFAULT_COLUMNS = 80;
 
 /** Terminal sequences: to the upper left, clear from here on, cursor away and back. */
 const HOME = "\x1b[H";
@@ -27,9 +29,10 @@ export class LagScreen {
       group.partitions.map((one) => [trendKey(group, one), one.messages.messages] as const),
     );
     this.#trends = new Map(values.map(([key, value]) => [key, [...(before.get(key) ?? []), value].slice(-TREND)]));
-    const { rows, columns } = this.#output;
+    // A terminal that doesn't know its size says 0.
+    const [rows, columns] = [this.#output.rows || DEFAULT_ROWS, this.#output.columns || DEFAULT_COLUMNS];
     const lines = Math.max(3, rows - 2);
-    const table = lagTable(report, { lines, columns, trends: this.#trends });
+    const table = lagTable(worstFirst(report), { lines, columns, trends: this.#trends });
     const head = `${new Date(report.atMs).toLocaleTimeString("en-GB")}, look ${report.looks}; Ctrl-C ends it`;
     // No line end behind the last line: it would scroll the first one away.
     this.#output.write(`${HOME}${CLEAR}${head.slice(0, columns)}\n${table}`);

@@ -1,4 +1,4 @@
-import type { Status } from "./judge.ts";
+import { STATUSES, type Status } from "./judge.ts";
 import type { NextRecord } from "./ranges-of-part.ts";
 import type { CatchUp, Rate } from "./rates.ts";
 import type { UntilDeleted } from "./until-deleted.ts";
@@ -69,6 +69,16 @@ export interface OpenTransactionReport {
   readonly heldBack: number;
   /** Seconds since it began, or was first seen. */
   readonly seconds: number | undefined;
+}
+
+/** The same with what deserves a look first: for whoever sees the beginning only. */
+export function worstFirst(report: LagReport): LagReport {
+  const rank = ({ status }: { readonly status: Status }) => STATUSES.indexOf(status);
+  const groups = report.groups.map((group) => ({
+    ...group,
+    partitions: group.partitions.toSorted((a, b) => rank(a) - rank(b) || b.messages.messages - a.messages.messages),
+  }));
+  return { ...report, groups: groups.toSorted((a, b) => rank(a) - rank(b)) };
 }
 
 /** Whether somebody has to come and look: records are being lost, or a reader stands. */

@@ -3,7 +3,13 @@ import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { LagScreen } from "../../../src/cli/lag-screen.ts";
 import { lagTable } from "../../../src/lag/lag-table.ts";
-import { type GroupLagReport, isInTrouble, type LagReport, type PartitionLagReport } from "../../../src/lag/report.ts";
+import {
+  type GroupLagReport,
+  isInTrouble,
+  type LagReport,
+  type PartitionLagReport,
+  worstFirst,
+} from "../../../src/lag/report.ts";
 
 function partitionOf(partition: number, part: Partial<PartitionLagReport> = {}): PartitionLagReport {
   return {
@@ -54,6 +60,18 @@ test("it is in trouble where records are lost or a reader stands, and not where 
   assert.equal(isInTrouble(reportOf([{}, { status: "falling behind" }])), false);
   assert.equal(isInTrouble(reportOf([{}, { status: "stalled" }])), true);
   assert.equal(isInTrouble(reportOf([{ status: "losing data" }, {}])), true);
+});
+
+test("what deserves a look comes first, where there is no room for all", () => {
+  const slow = partitionOf(2, { messages: { messages: 90, exact: true, atMost: 90 } });
+  const partitions = [partitionOf(1), slow, partitionOf(3, { status: "stalled" })];
+  const report = reportOf([{ group: "well" }, { group: "lost", status: "losing data", partitions }]);
+  const [first, second] = worstFirst(report).groups;
+  assert.deepEqual([first?.group, second?.group], ["lost", "well"]);
+  assert.deepEqual(
+    first?.partitions.map(({ partition }) => partition),
+    [3, 2, 1],
+  );
 });
 
 test("on a terminal each report is drawn over the one before, never more of it than fits, with a trend", () => {
