@@ -1,6 +1,6 @@
 import type { Brokers } from "./cluster.ts";
 import { ERROR } from "./error-codes.ts";
-import { membershipOf } from "./groups.ts";
+import { describeConsumerGroup, membershipOf } from "./groups.ts";
 import { decodeAssignment } from "./protocol/consumer-protocol.ts";
 import { describeGroups } from "./protocol/group-messages.ts";
 import { partitionKey } from "./topic-partition.ts";
@@ -29,8 +29,9 @@ export async function readersOf(
   for (const { errorCode, groupId, groupState, protocolType, members } of described) {
     if (errorCode !== ERROR.NONE && errorCode !== ERROR.GROUP_ID_NOT_FOUND) continue;
     // Of another protocol, or not there.
-    if (groupState === "Dead" || errorCode !== ERROR.NONE) readers.set(groupId, await otherReaders(brokers, groupId));
-    else {
+    if (groupState === "Dead" || errorCode !== ERROR.NONE) {
+      readers.set(groupId, await otherReaders(brokers, coordinator, groupId));
+    } else {
       const isSettled = groupState === "Stable" && protocolType === "consumer";
       readers.set(groupId, { members: members.length, owners: isSettled ? ownersOf(members) : undefined });
     }
@@ -38,26 +39,43 @@ export async function readersOf(
   return readers;
 }
 
-async function otherReaders(brokers: Brokers, group: string): Promise<GroupReaders> {
+async function otherReaders(brokers: Brokers, coordinator: number, group: string): Promise<GroupReaders> {
+  const consumers = await describeConsumerGroup(brokers, coordinator, group);
+  if (consumers !== undefined) {
+    const { members, groupState } = consumers;
+    const owned = members.flatMap((member) =>
+      member.assignment.topicPartitions.flatMap(({ topicName: topic, partitions }) =>
+        partitions.map((partition) => [partitionKey({ topic, partition }), nameOf(member)] as const),
+      ),
+    );
+    return { members: members.length, owners: groupState === "Stable" ? new Map(owned) : undefined };
+  }
   const membership = await membershipOf(brokers, group);
-  if (membership.kind === "none") return { members: 0, owners: undefined };
-  return { members: membership.kind === "members" ? membership.members.length : undefined, owners: undefined };
+  return { members: membership.kind === "none" ? 0 : undefined, owners: undefined };
+}
+
+interface Client {
+  readonly clientId: string;
+  readonly clientHost: string;
 }
 
 function ownersOf(
-  members: readonly { readonly clientId: string; readonly clientHost: string; readonly memberAssignment: Buffer }[],
+  members: readonly (Client & { readonly memberAssignment: Buffer })[],
 ): ReadonlyMap<string, string> | undefined {
   const owners = new Map<string, string>();
   try {
-    for (const { clientId, clientHost, memberAssignment } of members) {
-      for (const { topic, partitions } of decodeAssignment(memberAssignment)) {
-        for (const partition of partitions) {
-          owners.set(partitionKey({ topic, partition }), `${clientId} at ${clientHost.replace(/^\//, "")}`);
-        }
+    for (const member of members) {
+      for (const { topic, partitions } of decodeAssignment(member.memberAssignment)) {
+        for (const partition of partitions) owners.set(partitionKey({ topic, partition }), nameOf(member));
       }
     }
   } catch {
     return undefined; // an assignment of the members' own making
   }
   return owners;
+}
+
+/** Kafka prints an address as Java does, with a slash before it. */
+function nameOf({ clientId, clientHost }: Client): string {
+  return `${clientId} at ${clientHost.replace(/^\//, "")}`;
 }

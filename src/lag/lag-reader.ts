@@ -2,11 +2,9 @@ import type { Logger } from "pino";
 import { isRetryable, SpillwayError } from "../errors.ts";
 import { Brokers } from "../kafka/cluster.ts";
 import type { GroupReaders } from "../kafka/group-readers.ts";
-import { type OpenTransaction, oldestOpenTransaction } from "../kafka/open-transaction.ts";
 import { partitionKey } from "../kafka/topic-partition.ts";
 import { retry } from "../runtime/backoff.ts";
 import { withDeadline } from "../runtime/deadline.ts";
-import { mapBounded } from "../runtime/map-bounded.ts";
 import { CountedRanges } from "./counted-ranges.ts";
 import {
   commitsOf,
@@ -22,8 +20,18 @@ import {
   whyForeign,
 } from "./facts.ts";
 import type { LagOptions } from "./options.ts";
-import type { NextRecord } from "./ranges-of-part.ts";
-import { type Look, window } from "./rates.ts";
+import {
+  arrivals,
+  bySize,
+  isBehind,
+  isCountable,
+  type Placed,
+  type Track,
+  trackKey,
+  trackOf,
+  transactionsOf,
+} from "./placed.ts";
+import { window } from "./rates.ts";
 import { readUnread, type Unread } from "./read-waiting.ts";
 import type { LagReport } from "./report.ts";
 import { type Observed, reportOf } from "./report-of.ts";
@@ -34,17 +42,6 @@ const BACKOFF = { baseMs: 100, maxMs: 1_000 };
 const CONFIG_AGE_MS = 60_000;
 /** In a first look: how far back timestamps tell what arrived. */
 const ARRIVAL_MS = 60_000;
-const TRANSACTIONS_AT_ONCE = 8;
-/** Partitions whose open transaction is asked for in one look. */
-const MOST_TRANSACTIONS = 64;
-
-interface Track {
-  readonly topicId: string;
-  readonly looks: readonly Look[];
-  /** Before the first look, by timestamps. */
-  readonly arrived: number | undefined;
-  readonly next: { readonly committed: bigint; readonly record: NextRecord } | undefined;
-}
 
 /** Looks at groups again and again over the same connections, and keeps what it needs to tell how they move. */
 export class LagReader implements AsyncDisposable {
@@ -245,61 +242,4 @@ export class LagReader implements AsyncDisposable {
       };
     });
   }
-}
-
-function trackOf({ log, looks, next, arrived }: Observed): Track {
-  const committed = looks.at(-1)?.committed ?? 0n;
-  return { topicId: log.topicId, looks, arrived, next: next === undefined ? undefined : { committed, record: next } };
-}
-
-/** What holds readers up, by `partitionKey`; only where somebody waits for it. */
-async function transactionsOf(
-  brokers: Brokers,
-  placed: readonly Placed[],
-): Promise<ReadonlyMap<string, OpenTransaction>> {
-  const held = placed.filter(({ log, end }) => end < log.written);
-  const logs = [...new Map(held.map(({ log }) => [partitionKey(log), log])).values()].slice(0, MOST_TRANSACTIONS);
-  const found = await mapBounded(logs, TRANSACTIONS_AT_ONCE, async (log) => {
-    const transaction = await oldestOpenTransaction(brokers, log.leader, log).catch(knowNothing);
-    return transaction === undefined ? [] : [[partitionKey(log), transaction] as const];
-  });
-  return new Map(found.flat());
-}
-
-interface Placed {
-  readonly group: string;
-  readonly log: LogFacts;
-  readonly committed: bigint;
-  /** Where it would go on: at the log's start, if that is later than what is committed. */
-  readonly from: bigint;
-  readonly end: bigint;
-  readonly track: Track | undefined;
-  next: NextRecord | undefined;
-  ranges: CountedRanges;
-}
-
-function trackKey(group: string, place: LogFacts): string {
-  return `${group}\n${partitionKey(place)}`;
-}
-
-function isBehind({ from, end }: Placed): boolean {
-  return from < end;
-}
-
-/** Beyond the last stable offset a reader of committed records sees nothing. */
-function isCountable(placed: Placed): boolean {
-  return isBehind(placed) && placed.end <= placed.log.stable;
-}
-
-/** Logs whose size matters. */
-function bySize(placed: readonly Placed[], retentions: ReadonlyMap<string, Retention>): readonly LogFacts[] {
-  const behind = placed.filter((one) => isBehind(one) && retentions.get(one.log.topic)?.bytes !== Infinity);
-  const known = behind.filter(({ log }) => retentions.get(log.topic)?.isDeleting === true);
-  return [...new Map(known.map(({ log }) => [partitionKey(log), log])).values()];
-}
-
-/** @param since the first offset that is young enough, -1 if there is none */
-function arrivals({ start, written }: LogFacts, since = -1n): number {
-  if (since < 0n) return 0;
-  return Number(written - (since < start ? start : since));
 }

@@ -23,6 +23,9 @@ export function trendKey(
 /** What is still well needs no words. */
 const WELL: ReadonlySet<string> = new Set(["caught up", "keeping up", "idle"]);
 
+/** Names are anybody's: they must not be able to write to a terminal. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
 /** The report for people. What doesn't fit on the screen is counted in its last line. */
 export function lagTable(report: LagReport, { lines, columns, trends }: TableOptions = {}): string {
   const text = [
@@ -31,7 +34,8 @@ export function lagTable(report: LagReport, { lines, columns, trends }: TableOpt
   ];
   if (report.groups.length === 0) text.push("No group has committed anything.");
   while (text.at(-1) === "") text.pop();
-  const cut = columns === undefined ? text : text.map((line) => [...line].slice(0, columns).join(""));
+  const safe = text.map((line) => line.replace(UNPRINTABLE, "�"));
+  const cut = columns === undefined ? safe : safe.map((line) => [...line].slice(0, columns).join(""));
   if (lines === undefined || cut.length <= lines) return cut.join("\n");
   return [...cut.slice(0, lines - 1), `… ${cut.length - lines + 1} lines more: name groups or topics`].join("\n");
 }

@@ -26,8 +26,11 @@ export async function readLag(options: LagOptions, { log, signal }: LagContext):
     const startedAt = performance.now();
     const report = await cut(reader.look(), reader, signal);
     const isClear = report.groups.every(({ partitions }) => partitions.every(({ status }) => status !== "unclear"));
+    if (isClear || (firstAt !== undefined && startedAt >= firstAt + options.judge.stalledAfterMs)) return report;
+    if (firstAt === undefined) {
+      log.info({ atMostMs: options.judge.stalledAfterMs }, "looking on: it is too early to tell how some groups do");
+    }
     firstAt ??= performance.now();
-    if (isClear || startedAt >= firstAt + options.judge.stalledAfterMs) return report;
     await pause(options.intervalMs, signal);
   }
 }

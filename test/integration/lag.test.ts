@@ -19,6 +19,7 @@ import type { GroupLagReport, LagReport, PartitionLagReport } from "../../src/la
 import type { NewRecord } from "../../src/record-batch/batch-builder.ts";
 import { readRecords } from "../../src/record-batch/records.ts";
 import { Beside } from "../helpers/beside.ts";
+import { JavaMember } from "../helpers/group-readers.ts";
 import { coordinated, groupOf, kafkaOf, makeTopic, produceAll, startOf, testLog, until } from "../helpers/kafka.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
 import { deleteRecordsBefore, whenLed } from "../helpers/topics.ts";
@@ -46,8 +47,8 @@ async function groupLag(group: string, options: Partial<LagOptions> = {}): Promi
 }
 
 /** What one look can tell. */
-async function firstLook(group: string): Promise<GroupLagReport> {
-  for await (const { groups } of watchLag(optionsOf([group]), context, assert.fail)) {
+async function firstLook(group: string, options: Partial<LagOptions> = {}): Promise<GroupLagReport> {
+  for await (const { groups } of watchLag(optionsOf([group], options), context, assert.fail)) {
     return groups[0] ?? assert.fail(`${group} is not in the report`);
   }
   return assert.fail("no look");
@@ -134,6 +135,22 @@ test("what a transaction's markers, aborted records and compaction leave is coun
   for (const { end, committed, messages } of of(seen, fromStart))
     assert.ok(messages.messages < Number(end - committed));
   assert.deepEqual(countsOf(of(seen, atEnd)), [0, 0, 0]);
+  // With less to be read than there is, the bounds hold.
+  for (const bytes of [1, 3_000, 20_000]) {
+    const bounded = await firstLook(fromStart, { read: { bytes, ms: 10_000 } });
+    assert.equal(bounded.messages.exact, false);
+    for (const [i, { messages }] of bounded.partitions.entries()) {
+      assert.ok(messages.messages > 0 && messages.messages <= messages.atMost);
+      assert.ok((expected[i] ?? 0) <= messages.atMost, `${JSON.stringify(messages)}, in truth ${expected[i]}`);
+      if (messages.exact) assert.equal(messages.messages, expected[i]);
+    }
+  }
+  // One that reads uncommitted records is behind nothing.
+  const uncommitted = uniqueName("uncommitted");
+  await commit(uncommitted, await placesOf(topic, LATEST));
+  for (const { messages, end, committed, openTransaction } of (await firstLook(uncommitted)).partitions) {
+    assert.deepEqual([messages.messages, end, openTransaction], [0, committed, undefined]);
+  }
 
   // One that has come to the end of what is committed stands before the oldest of them.
   {
@@ -213,8 +230,12 @@ async function sendTo(topic: string, partition: number, wanted: readonly NewReco
 }
 
 test("where Kafka's own tools can tell the lag, it is the same; what retention has taken is lost, and named", async () => {
-  const topic = uniqueName("lag-plain");
+  const [topic, read] = [uniqueName("lag-plain"), uniqueName("lag-read")];
   await makeTopic(kafka, { topic, partitions: 3, config: { "retention.ms": "7200000" } });
+  await makeTopic(kafka, { topic: read, partitions: 1 });
+  await produceAll(kafka, read, records(10));
+  // A member of the consumer protocol: it takes its time.
+  await using _member = new JavaMember(java, kafka, { topic: read, group: read, protocol: "consumer" });
   await produceAll(kafka, topic, records(600));
   const group = uniqueName("lag-plain");
   const starts = await placesOf(topic, EARLIEST);
@@ -252,6 +273,16 @@ test("where Kafka's own tools can tell the lag, it is the same; what retention h
   assert.match(lost?.reason ?? "", /^offsets 1 to 100 were deleted before they were read: 100 offsets lost$/);
   assert.equal(lost?.messages.messages, Number((await placesOf(topic, LATEST))[1]?.offset) - 101);
   assert.equal(after.status, "losing data");
+
+  const {
+    members: one,
+    partitions: [place],
+  } = await until("a member of the consumer protocol", async () => {
+    const seen = await firstLook(read);
+    return seen.partitions[0]?.reader !== undefined && seen.messages.messages === 0 && seen;
+  });
+  assert.deepEqual([one, place?.status], [1, "caught up"]);
+  assert.match(place?.reader ?? "", /^java-consumer at \S+$/);
 });
 
 /** What KafkaJS's admin client makes of it. */
