@@ -81,7 +81,11 @@ export function worstFirst(report: LagReport): LagReport {
   return { ...report, groups: groups.toSorted((a, b) => rank(a) - rank(b)) };
 }
 
-/** Whether somebody has to come and look: records are being lost, or a reader stands. */
-export function isInTrouble({ groups }: LagReport): boolean {
-  return groups.some(({ status }) => status === "losing data" || status === "stalled");
+/**
+ * Whether somebody has to come and look: records are being lost, a reader stands, or something could not be seen. So
+ * counts a group that has committed nothing: a check of one whose name is wrong would pass for good.
+ */
+export function isInTrouble({ groups, unseen }: LagReport): boolean {
+  const bad = groups.some(({ status }) => status === "losing data" || status === "stalled");
+  return bad || unseen.length > 0 || groups.some(({ partitions }) => partitions.length === 0);
 }

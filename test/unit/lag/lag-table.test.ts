@@ -56,10 +56,12 @@ test("the table says what is known, marks estimates, and gives reasons where som
   );
 });
 
-test("it is in trouble where records are lost or a reader stands, and not where one is only slow", () => {
+test("it is in trouble where records are lost, a reader stands or nothing is seen, and not where one is only slow", () => {
   assert.equal(isInTrouble(reportOf([{}, { status: "falling behind" }])), false);
   assert.equal(isInTrouble(reportOf([{}, { status: "stalled" }])), true);
   assert.equal(isInTrouble(reportOf([{ status: "losing data" }, {}])), true);
+  assert.equal(isInTrouble(reportOf([{}, { status: "idle", partitions: [] }])), true);
+  assert.equal(isInTrouble(reportOf([{}], { unseen: [{ what: "group x", why: "not allowed" }] })), true);
 });
 
 test("what deserves a look comes first, where there is no room for all", () => {
