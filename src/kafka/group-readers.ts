@@ -1,9 +1,14 @@
+import { SpillwayError } from "../errors.ts";
+import { mapBounded } from "../runtime/map-bounded.ts";
 import type { Brokers } from "./cluster.ts";
 import { ERROR } from "./error-codes.ts";
 import { describeConsumerGroup, membershipOf } from "./groups.ts";
 import { decodeAssignment } from "./protocol/consumer-protocol.ts";
 import { describeGroups } from "./protocol/group-messages.ts";
 import { partitionKey } from "./topic-partition.ts";
+
+/** Requests under way at a time. */
+const AT_ONCE = 16;
 
 /** Who reads for a group. */
 export interface GroupReaders {
@@ -26,17 +31,24 @@ export async function readersOf(
   const request = { groups, includeAuthorizedOperations: false };
   const { groups: described } = await brokers.request(describeGroups, request, coordinator);
   const readers = new Map<string, GroupReaders>();
+  const others: string[] = [];
   for (const { errorCode, groupId, groupState, protocolType, members } of described) {
-    if (errorCode !== ERROR.NONE && errorCode !== ERROR.GROUP_ID_NOT_FOUND) continue;
     // Of another protocol, or not there.
-    if (groupState === "Dead" || errorCode !== ERROR.NONE) {
-      readers.set(groupId, await otherReaders(brokers, coordinator, groupId));
-    } else {
+    if (groupState === "Dead" || errorCode === ERROR.GROUP_ID_NOT_FOUND) others.push(groupId);
+    else if (errorCode === ERROR.NONE) {
       const isSettled = groupState === "Stable" && protocolType === "consumer";
       readers.set(groupId, { members: members.length, owners: isSettled ? ownersOf(members) : undefined });
     }
   }
-  return readers;
+  const found = await mapBounded(others, AT_ONCE, async (group) => {
+    try {
+      return [[group, await otherReaders(brokers, coordinator, group)] as const];
+    } catch (error) {
+      if (!(error instanceof SpillwayError)) throw error;
+      return [];
+    }
+  });
+  return new Map([...readers, ...found.flat()]);
 }
 
 async function otherReaders(brokers: Brokers, coordinator: number, group: string): Promise<GroupReaders> {
