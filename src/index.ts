@@ -13,7 +13,14 @@ export { GROUP_DEFAULTS, GroupMember, type GroupOptions } from "./kafka/group-me
 export { KAFKA_DEFAULTS, type KafkaOptions, type SaslOptions } from "./kafka/options.ts";
 export { RecordProducer, type RecordProducerOptions } from "./kafka/record-producer.ts";
 export { FETCH_DEFAULTS, type FetchOptions, openSource } from "./kafka/source.ts";
-export { GroupLag, type LagOptions, type PartitionLag } from "./lag/group-lag.ts";
+export { JUDGE_DEFAULTS, type JudgeLimits, STATUSES, type Status } from "./lag/judge.ts";
+export { LAG_DEFAULTS, type LagOptions, type ReadLimits } from "./lag/options.ts";
+export type { NextRecord } from "./lag/ranges-of-part.ts";
+export type { CatchUp, Rate } from "./lag/rates.ts";
+export { type LagContext, readLag, watchLag } from "./lag/read-lag.ts";
+export type { GroupLagReport, LagReport, OpenTransactionReport, PartitionLagReport } from "./lag/report.ts";
+export type { UntilDeleted } from "./lag/until-deleted.ts";
+export type { Waiting } from "./lag/waiting.ts";
 export type { Finding, Severity } from "./preflight/finding.ts";
 export { type PreflightContext, type PreflightLimits, preflight } from "./preflight/preflight.ts";
 export type { PreflightReport } from "./preflight/report.ts";

@@ -7,6 +7,7 @@ import type { CliContext } from "./context.ts";
 import { demoCommand } from "./demo.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { handbackCommand } from "./handback.ts";
+import { lagCommand } from "./lag.ts";
 import { printError } from "./print-error.ts";
 import { produceCommand } from "./produce.ts";
 import { relayCommand } from "./relay.ts";
@@ -47,7 +48,7 @@ function createProgram(context: CliContext): Command {
     );
   for (const command of [
     ...[relayCommand(context), ...steeringCommands(context)],
-    ...[verifyCommand(context), handbackCommand(context)],
+    ...[lagCommand(context), verifyCommand(context), handbackCommand(context)],
     ...[sinkCommand(context), produceCommand(context)],
     ...[demoCommand(context), servicesCommand(context), configCommand()],
   ]) {

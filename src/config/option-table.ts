@@ -5,6 +5,7 @@ import { DYNAMO_OPTIONS } from "./options/dynamo.ts";
 import { GENERAL_OPTIONS } from "./options/general.ts";
 import { HANDOVER_OPTIONS } from "./options/handover.ts";
 import { KAFKA_OPTIONS } from "./options/kafka.ts";
+import { LAG_OPTIONS } from "./options/lag.ts";
 import { PREFLIGHT_OPTIONS } from "./options/preflight.ts";
 import { PRODUCE_OPTIONS } from "./options/produce.ts";
 import { REGISTRY_OPTIONS } from "./options/registry.ts";
@@ -27,6 +28,7 @@ export const OPTIONS = {
   ...DYNAMO_OPTIONS,
   ...REGISTRY_OPTIONS,
   ...PRODUCE_OPTIONS,
+  ...LAG_OPTIONS,
   ...VERIFY_OPTIONS,
   ...HANDOVER_OPTIONS,
   ...DEMO_OPTIONS,

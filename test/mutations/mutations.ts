@@ -53,6 +53,12 @@ export const MUTATIONS: readonly Mutation[] = [
     test: "a negative hash still gives a partition",
   },
   {
+    name: "marker-waits",
+    harm: "a group that has read all of a transactional topic is one behind for good",
+    testFile: "test/unit/lag/ranges-of-part.test.ts",
+    test: "counted are the records that a reader of committed records gets, and nothing else, from any offset on",
+  },
+  {
     name: "tail-not-tolerated",
     harm: "the cut batch at the end of nearly every small response stops the relay",
     testFile: "test/unit/record-batch/batch.test.ts",
