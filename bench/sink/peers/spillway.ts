@@ -1,0 +1,23 @@
+import { join } from "node:path";
+import type { SinkJob, SinkPeer } from "./peer.ts";
+
+const CLI = join(import.meta.dirname, "../../../src/cli/main.ts");
+
+/** The command as anybody would run it, with its defaults. */
+export const spillwaySink: SinkPeer = {
+  name: "spillway",
+  warmup: "native",
+  settings: () => ({ options: "defaults" }),
+  command: (job) => ({ command: process.execPath, args: [...job.nodeFlags, CLI, "sink", ...argumentsOf(job)] }),
+};
+
+function argumentsOf({ brokers, topic, group, target, url, database, collection, model }: SinkJob): string[] {
+  const where =
+    target === "mongodb"
+      ? ["--mongo-url", url, "--database", database]
+      : ["--target", "dynamodb", "--dynamo-endpoint", url];
+  return [
+    ...["--brokers", brokers.join(), "--topic", topic, "--collection", collection],
+    ...["--group", group, "--model", model, ...where],
+  ];
+}
