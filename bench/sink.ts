@@ -64,7 +64,7 @@ async function bench(options: SinkBenchOptions, signal: AbortSignal): Promise<Si
     servers: serversOf(services, options),
     nodeFlags: options.profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(options.profiles)}`],
   };
-  const peers = [spillwaySink, connector, kafkajsInsertMany, kafkajsInsertOne];
+  const peers = [spillwaySink(options.sinkOptions), connector, kafkajsInsertMany, kafkajsInsertOne];
   const described = describePeers(peers, cases, options);
   for (const one of described) print(settingsLine(one));
   await preloadAll(cases, topics, records);

@@ -16,6 +16,8 @@ export interface SinkBenchOptions {
   readonly records: number;
   /** Of a DynamoDB, whose rows are run if it is given. */
   readonly dynamoEndpoint: string | undefined;
+  /** Options of `spillway sink` to try out, that aren't at their defaults then. */
+  readonly sinkOptions: readonly string[];
   /** Folder for the CPU profiles of sinks that run on Node. They cost some speed. */
   readonly profiles: string | undefined;
 }
@@ -36,6 +38,7 @@ export const SINK_USAGE = `node bench/sink.ts [options]
   --jvm-warmup SECONDS    ${FULL.jvmWarmup}
   --records N             ${FULL.records}, preloaded into each topic
   --dynamo-endpoint URL   a DynamoDB to write to as well
+  --sink-options TEXT     options of spillway sink to try out, such as "--lanes 8"
   --cpu-prof DIRECTORY    profiles the sinks that run on Node; see them by node bench/profile.ts FILE
 `;
 
@@ -56,6 +59,7 @@ export function parseSinkOptions(args: readonly string[]): SinkBenchOptions {
       "jvm-warmup": text,
       records: text,
       "dynamo-endpoint": text,
+      "sink-options": text,
       "cpu-prof": text,
     },
   });
@@ -72,6 +76,7 @@ export function parseSinkOptions(args: readonly string[]): SinkBenchOptions {
     latencies: values.latencies?.split(",").map(latency) ?? usual.latencies,
     records: number("records", usual.records),
     dynamoEndpoint: values["dynamo-endpoint"],
+    sinkOptions: values["sink-options"]?.split(" ").filter((part) => part !== "") ?? [],
     profiles: values["cpu-prof"],
   };
 }

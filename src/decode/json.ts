@@ -78,6 +78,9 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
 
 /**
  * True if plain `JSON.parse` might lose something. It may say so too often (of a long number inside a string, say): that
@@ -87,7 +90,10 @@ function needsCare(bytes: Buffer, text: string): boolean {
   return hasLongDigitRun(bytes) || text.includes("\\u") || LONG_EXPONENT.test(text);
 }
 
-/** Looks at every 16th byte: a run of 16 digits can't pass between two looks. */
+/**
+ * Whether a number may have that many digits in a row before its point. Looks at every 16th byte: a run of 16 digits can't
+ * pass between two looks.
+ */
 function hasLongDigitRun(bytes: Buffer): boolean {
   for (let i = LONG_RUN - 1; i < bytes.length; i += LONG_RUN) {
     if (!isDigit(bytes[i])) continue;
@@ -95,9 +101,27 @@ function hasLongDigitRun(bytes: Buffer): boolean {
     while (isDigit(bytes[start - 1])) start--;
     let end = i + 1;
     while (isDigit(bytes[end])) end++;
-    if (end - start >= LONG_RUN) return true;
+    if (end - start >= LONG_RUN && canBeginNumber(bytes[start - 1])) return true;
   }
   return false;
+}
+
+/** What can stand before a number's first digit; behind anything else digits are part of a string, or of a fraction. */
+function canBeginNumber(before: number | undefined): boolean {
+  switch (before) {
+    case undefined:
+    case COLON:
+    case OPEN_BRACKET:
+    case COMMA:
+    case MINUS:
+    case 0x20:
+    case 0x09:
+    case 0x0a:
+    case 0x0d:
+      return true;
+    default:
+      return false;
+  }
 }
 
 function isDigit(byte: number | undefined): boolean {

@@ -3,13 +3,21 @@ import type { SinkJob, SinkPeer } from "./peer.ts";
 
 const CLI = join(import.meta.dirname, "../../../src/cli/main.ts");
 
-/** The command as anybody would run it, with its defaults. */
-export const spillwaySink: SinkPeer = {
-  name: "spillway",
-  warmup: "native",
-  settings: () => ({ options: "defaults" }),
-  command: (job) => ({ command: process.execPath, args: [...job.nodeFlags, CLI, "sink", ...argumentsOf(job)] }),
-};
+/**
+ * The command as anybody would run it, with its defaults.
+ * @param others options that aren't at their defaults, to try them out
+ */
+export function spillwaySink(others: readonly string[]): SinkPeer {
+  return {
+    name: "spillway",
+    warmup: "native",
+    settings: () => ({ options: others.length === 0 ? "defaults" : `defaults, but ${others.join(" ")}` }),
+    command: (job) => ({
+      command: process.execPath,
+      args: [...job.nodeFlags, CLI, "sink", ...argumentsOf(job), ...others],
+    }),
+  };
+}
 
 function argumentsOf({ brokers, topic, group, target, url, database, collection, model }: SinkJob): string[] {
   const where =
