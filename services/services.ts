@@ -10,6 +10,7 @@ import {
   type ProcessControl,
   processControl,
 } from "./control.ts";
+import { type Dynamodb, startDynamodb } from "./dynamodb.ts";
 import { type Database, FERRETDB_NAME, startFerretdb } from "./ferretdb/ferretdb.ts";
 import { kafkaJars } from "./kafka/jars.ts";
 import { type KafkaCluster, type KafkaOptions, startKafka } from "./kafka/kafka.ts";
@@ -22,6 +23,7 @@ import { startToxiproxy, type Toxiproxy } from "./toxiproxy/toxiproxy.ts";
 export interface ServicesOptions {
   readonly kafka?: boolean | KafkaOptions;
   readonly mongo?: boolean;
+  readonly dynamodb?: boolean;
   readonly toxiproxy?: boolean;
   /** Starts services although SPILLWAY_BROKERS or SPILLWAY_MONGO_URL name others: for whoever kills them. */
   readonly own?: boolean;
@@ -38,6 +40,7 @@ export interface Services extends AsyncDisposable {
   readonly mongoUrl: string;
   /** What the database is, for tables of figures. */
   readonly database: string;
+  readonly dynamodbUrl: string;
   readonly kafka: KafkaControl;
   readonly databaseControl: ProcessControl;
   readonly toxiproxy: ToxiproxyClient;
@@ -57,12 +60,14 @@ export async function startServices(options: ServicesOptions): Promise<Services>
 
   let toxiproxy: Toxiproxy | undefined;
   let database: Database | undefined;
+  let dynamodb: Dynamodb | undefined;
   let cluster: KafkaCluster | undefined;
   const stop = memoised(async () => {
     try {
       // What stands in front of the others goes first.
       await toxiproxy?.process.kill("SIGTERM");
       await database?.process.kill("SIGTERM");
+      await dynamodb?.process.kill("SIGTERM");
       await cluster?.stop();
     } finally {
       await reaper.close();
@@ -73,6 +78,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     // One by one: they would only take each other's time on a small machine.
     if (options.toxiproxy) toxiproxy = await retryIfPortTaken(() => startToxiproxy(preparation));
     if (options.mongo && !given.mongoUrl) database = await retryIfPortTaken(() => startFerretdb(preparation));
+    if (options.dynamodb) dynamodb = await retryIfPortTaken(() => startDynamodb(preparation));
     if (kafka && !given.brokers) cluster = await retryIfPortTaken(() => startKafka(kafka, preparation));
   } catch (error) {
     await stop();
@@ -90,6 +96,9 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     get database() {
       if (!options.mongo) return notAskedFor("a database");
       return database ? FERRETDB_NAME : `given by ${MONGO_URL}`;
+    },
+    get dynamodbUrl() {
+      return dynamodb?.url ?? notAskedFor("DynamoDB");
     },
     get kafka() {
       if (!kafka) return notAskedFor("Kafka");

@@ -26,7 +26,7 @@ export type { DocumentShape } from "./sink/models/document.ts";
 export { insertModel } from "./sink/models/insert.ts";
 export { latestModel } from "./sink/models/latest.ts";
 export { type MappedOperation, mapModel } from "./sink/models/map.ts";
-export type { DecodedRecord, Model } from "./sink/models/model.ts";
+export { type DecodedRecord, defineModel, type Model, type PlanRecord } from "./sink/models/model.ts";
 export type { Operation, PlannedOperation, Rejected, Version } from "./sink/operations.ts";
 export { SINK_DEFAULTS, type SinkOptions, type SinkRoute } from "./sink/options.ts";
 export { runSink, type SinkParts } from "./sink/sink.ts";

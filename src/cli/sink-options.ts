@@ -31,6 +31,10 @@ export function routesOf(values: Values): readonly SinkRoute[] {
 }
 
 export async function openTarget(values: Values): Promise<Target> {
+  if (values["sink.target"] === "dynamodb") {
+    const { openDynamoTarget } = await import("../sink/targets/dynamo.ts");
+    return await openDynamoTarget(await dynamoOptions(values));
+  }
   const { openMongoTarget } = await import("../sink/targets/mongo.ts");
   return openMongoTarget(mongoOptions(values));
 }
@@ -58,6 +62,20 @@ function mongoOptions(values: Values) {
     maxPoolSize: values["mongo.maxPoolSize"],
     serverSelectionTimeoutMs: values["mongo.serverSelectionTimeoutMs"],
     writeTimeoutMs: values["mongo.writeTimeoutMs"],
+  };
+}
+
+async function dynamoOptions(values: Values) {
+  const { isConstantName } = await import("../sink/collection-name.ts");
+  const names = routesOf(values).map(({ collection }) => collection);
+  return {
+    tables: [...new Set(names.filter(isConstantName))],
+    key: values["dynamo.key"],
+    createTables: values["dynamo.createTable"],
+    maxSockets: values["dynamo.maxSockets"],
+    requestTimeoutMs: values["dynamo.requestTimeoutMs"],
+    endpoint: values["dynamo.endpoint"],
+    region: values["dynamo.region"],
   };
 }
 

@@ -178,6 +178,16 @@ export function mongoUrl(): Kind<string> {
   return { schema: z.string().regex(MONGO_URL), allowed, shape: "single", placeholder: "url" };
 }
 
+/** Without user information: credentials don't belong there. */
+export function httpUrl(): Kind<string> {
+  const isUrl = (value: string): boolean => {
+    const url = URL.parse(value);
+    return url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
+  };
+  const allowed = "http://host[:port] or https://host[:port], without credentials";
+  return { schema: z.string().refine(isUrl), allowed, shape: "single", placeholder: "url" };
+}
+
 type Units = Readonly<Record<string, number>>;
 
 function wholeNumber(units: Units, min: number, max: number): z.ZodType<number> {

@@ -1,6 +1,7 @@
 import type { Option, OptionWithDefault } from "./option.ts";
 import { CONSUMER_OPTIONS } from "./options/consumer.ts";
 import { DEMO_OPTIONS } from "./options/demo.ts";
+import { DYNAMO_OPTIONS } from "./options/dynamo.ts";
 import { GENERAL_OPTIONS } from "./options/general.ts";
 import { HANDOVER_OPTIONS } from "./options/handover.ts";
 import { KAFKA_OPTIONS } from "./options/kafka.ts";
@@ -20,6 +21,7 @@ export const OPTIONS = {
   ...STEERING_OPTIONS,
   ...PREFLIGHT_OPTIONS,
   ...SINK_OPTIONS,
+  ...DYNAMO_OPTIONS,
   ...PRODUCE_OPTIONS,
   ...VERIFY_OPTIONS,
   ...HANDOVER_OPTIONS,
@@ -47,6 +49,13 @@ const OTHER_VARIABLES = [CONFIG_FILE_VARIABLE, "SPILLWAY_SERVICES_DIR"];
 /** The variable that names the file to read a secret from. */
 export function fileVariable(option: Option<unknown>): string | undefined {
   return option.secret === undefined ? undefined : `${option.env}_FILE`;
+}
+
+/** How to give an option, in words for messages. */
+export function waysToSet(key: OptionKey): string {
+  const option = optionOf(key);
+  const ways = [option.flag, option.env, fileVariable(option)].filter((way) => way !== undefined);
+  return `${ways.join(", ")} or ${key} in a --config file`;
 }
 
 /** Every variable that means something. */

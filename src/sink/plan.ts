@@ -1,7 +1,7 @@
 import type { DeadLetterReason } from "../dead-letter/reason.ts";
 import type { Decoder } from "../decode/decoder.ts";
 import type { Decoded } from "../decode/json.ts";
-import { type Model, originOf } from "./models/model.ts";
+import { originOf, type PlanRecord } from "./models/model.ts";
 import { isNewer, type Operation } from "./operations.ts";
 import type { InFlightRecord } from "./progress.ts";
 import type { Outcome } from "./target.ts";
@@ -46,7 +46,7 @@ export interface BatchPlan {
 
 export interface Planning {
   readonly decoder: Decoder;
-  readonly model: Model;
+  readonly model: PlanRecord;
 }
 
 const NO_VALUE = { kind: "value", value: null } as const;
@@ -80,7 +80,7 @@ export function planBatch(batch: readonly InFlightRecord[], { decoder, model }: 
   return { pending, nothing, dead };
 }
 
-function planRecord({ record, topicId }: InFlightRecord, decoder: Decoder, model: Model) {
+function planRecord({ record, topicId }: InFlightRecord, decoder: Decoder, model: PlanRecord) {
   const decoded: Decoded = record.value === null ? NO_VALUE : decoder.decode(record.value);
   if (decoded.kind === "poison") return { reason: { code: decoded.reason, message: decoded.message } };
   return model({ record, origin: originOf(record, topicId), value: decoded.value });

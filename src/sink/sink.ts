@@ -46,10 +46,12 @@ export interface SinkParts {
 /**
  * Runs until the member's generations end; what was read by then is written and committed, as far as it goes within the
  * drain deadline.
- * @throws SpillwayError DATABASE_REFUSED, and what the member, the source and the dead letters throw
+ * @throws SpillwayError CONFIG_INVALID if the target can't do what the model plans; DATABASE_REFUSED; what the member, the
+ *   source and the dead letters throw
  */
 export async function runSink(parts: SinkParts, options: SinkOptions): Promise<void> {
   const { member, stats, log } = parts;
+  assertSuited(parts);
   using _report = reportProgress(stats, options.reportIntervalMs, log);
   const outages = {
     deadLetters: new Outage("the dead-letter topic", log),
@@ -157,6 +159,14 @@ function isOver(error: unknown, { signal }: Generation): boolean {
 
 function isFenced(error: unknown): boolean {
   return error instanceof SpillwayError && error.code === "FENCED";
+}
+
+function assertSuited({ model, target }: SinkParts): void {
+  const missing = [...model.kinds.difference(target.kinds)];
+  if (missing.length === 0) return;
+  throw new SpillwayError("CONFIG_INVALID", `The database can't do what the model plans: ${missing.join(", ")}`, {
+    context: { hint: `Of this target there are ${[...target.kinds].join(", ")}: choose another model or target` },
+  });
 }
 
 /** Waits for the database before the sink joins its group: as long as it is away, others may be better off. */
