@@ -6,6 +6,7 @@ import { statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { pino } from "pino";
+import { DYNAMODB_NAME } from "../services/dynamodb.ts";
 import { Reaper } from "../services/reaper.ts";
 import { type Services, startServices } from "../services/services.ts";
 import { describeMachine } from "./machine.ts";
@@ -52,12 +53,13 @@ async function bench(options: SinkBenchOptions, signal: AbortSignal): Promise<Si
   const log = pino({ level: "warn" }, pino.destination(2));
   await using reaper = new Reaper();
   await using services = await startServices({
-    ...{ kafka: { config: BROKER }, mongo: true, toxiproxy: true, own: true, log: print, signal },
+    ...{ kafka: { config: BROKER }, mongo: true, dynamodb: options.targets.includes("dynamodb"), toxiproxy: true },
+    ...{ own: true, log: print, signal },
   });
   const { peer: connector, java } = await mongoKafkaConnect(reaper, signal, print);
   await using topics = new Topics(services.brokers, log);
   await using store = new MongoStore(services.mongoUrl);
-  const cases = casesOf({ ...options, dynamodb: options.dynamoEndpoint !== undefined });
+  const cases = casesOf(options);
   const { records, rounds: count, windowSeconds, warmupSeconds } = options;
   const run: SinkBench = {
     ...{ topics, reaper, store, windowSeconds, warmupSeconds, records },
@@ -89,7 +91,7 @@ async function bench(options: SinkBenchOptions, signal: AbortSignal): Promise<Si
     takenAt: new Date().toISOString(),
     databases: {
       mongodb: services.database,
-      ...(options.dynamoEndpoint === undefined ? {} : { dynamodb: "given by --dynamo-endpoint" }),
+      ...(options.targets.includes("dynamodb") ? { dynamodb: DYNAMODB_NAME } : {}),
     },
     settings: {
       ...{ keyBytes: KEY_BYTES, valueBytes: VALUE_BYTES, windowSeconds, rounds: count, records },
@@ -100,15 +102,16 @@ async function bench(options: SinkBenchOptions, signal: AbortSignal): Promise<Si
   };
 }
 
-function serversOf({ toxiproxy, mongoUrl, databaseControl }: Services, { dynamoEndpoint }: SinkBenchOptions) {
+function serversOf(services: Services, { targets }: SinkBenchOptions) {
+  const { toxiproxy, mongoUrl, databaseControl } = services;
   const mongodb: TargetServer = {
     proxies: new Proxies(toxiproxy, "mongodb", new URL(mongoUrl).host),
     pid: databaseControl.pid(),
     url: (address) => `mongodb://${address}/?directConnection=true`,
   };
-  if (dynamoEndpoint === undefined) return { mongodb };
+  if (!targets.includes("dynamodb")) return { mongodb };
   const dynamodb: TargetServer = {
-    proxies: new Proxies(toxiproxy, "dynamodb", new URL(dynamoEndpoint).host),
+    proxies: new Proxies(toxiproxy, "dynamodb", new URL(services.dynamodbUrl).host),
     pid: undefined,
     url: (address) => `http://${address}`,
   };

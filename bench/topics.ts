@@ -50,13 +50,19 @@ export class Topics implements AsyncDisposable {
 
   /** Records that a group has committed in a topic, over all its partitions. */
   async committed(group: string, topic: string, partitions: number): Promise<number> {
+    const offsets = await this.committedOffsets(group, topic, partitions);
+    return [...offsets.values()].reduce((sum, offset) => sum + Number(offset), 0);
+  }
+
+  /** What a group has committed in a topic, by partition. */
+  async committedOffsets(group: string, topic: string, partitions: number): Promise<ReadonlyMap<number, bigint>> {
+    await this.#brokers.connect(AbortSignal.timeout(OFFSETS_TIMEOUT_MS), this.#log);
     // The first group of a cluster waits for its coordinator.
-    const offsets = await retry(() => committedOffsets(this.#brokers, group, { topic, partitions }), {
+    return await retry(() => committedOffsets(this.#brokers, group, { topic, partitions }), {
       signal: AbortSignal.timeout(OFFSETS_TIMEOUT_MS),
       backoff: { baseMs: 20, maxMs: 500 },
       deadlineMs: OFFSETS_TIMEOUT_MS,
     });
-    return [...offsets.values()].reduce((sum, offset) => sum + Number(offset), 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import { KEYS } from "../values.ts";
-import type { Setting, SinkName } from "./result.ts";
+import type { Setting, SinkName, TargetName } from "./result.ts";
 
 /** A setting and those who are run in it. */
 export interface Case extends Setting {
@@ -16,18 +16,17 @@ const HOT_KEYS = 3;
 /** Where a group is about something else than latency. */
 const USUAL_MS = 100;
 /** One write to DynamoDB, as the second account has measured it. */
-export const DYNAMODB_MS = 180;
+const DYNAMODB_MS = 180;
 
 export interface CaseChoice {
   readonly groups: readonly CaseGroup[];
   readonly names: readonly SinkName[];
   readonly latencies: readonly number[];
-  /** Whether there is a DynamoDB to write to. */
-  readonly dynamodb: boolean;
+  readonly targets: readonly TargetName[];
 }
 
 /** What is run, in this order in each round. */
-export function casesOf({ groups, names, latencies, dynamodb }: CaseChoice): Case[] {
+export function casesOf({ groups, names, latencies, targets }: CaseChoice): Case[] {
   const plain: Setting = {
     target: "mongodb",
     model: "insert",
@@ -45,7 +44,8 @@ export function casesOf({ groups, names, latencies, dynamodb }: CaseChoice): Cas
   const dynamo = (model: Setting["model"]): Case => {
     return { ...plain, target: "dynamodb", model, latencyMs: DYNAMODB_MS, names: ["spillway"] };
   };
-  return [...groups.flatMap((group) => all[group]), ...(dynamodb ? [dynamo("insert"), dynamo("latest")] : [])]
+  return [...groups.flatMap((group) => all[group]), dynamo("insert"), dynamo("latest")]
+    .filter(({ target }) => targets.includes(target))
     .map((one) => ({ ...one, names: one.names.filter((name) => names.includes(name)) }))
     .filter((one) => one.names.length > 0);
 }

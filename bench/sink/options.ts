@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { positive, some } from "../arguments.ts";
 import { CASE_GROUPS, type CaseGroup } from "./cases.ts";
-import { SINK_NAMES, type SinkName } from "./result.ts";
+import { SINK_NAMES, type SinkName, TARGETS, type TargetName } from "./result.ts";
 
 export interface SinkBenchOptions {
   /** Where the result goes, as JSON. */
@@ -14,8 +14,7 @@ export interface SinkBenchOptions {
   readonly latencies: readonly number[];
   /** Records to be preloaded into each topic. */
   readonly records: number;
-  /** Of a DynamoDB, whose rows are run if it is given. */
-  readonly dynamoEndpoint: string | undefined;
+  readonly targets: readonly TargetName[];
   /** Options of `spillway sink` to try out, that aren't at their defaults then. */
   readonly sinkOptions: readonly string[];
   /** Folder for the CPU profiles of sinks that run on Node. They cost some speed. */
@@ -37,7 +36,7 @@ export const SINK_USAGE = `node bench/sink.ts [options]
   --warmup SECONDS        ${FULL.warmup}, after the first document
   --jvm-warmup SECONDS    ${FULL.jvmWarmup}
   --records N             ${FULL.records}, preloaded into each topic
-  --dynamo-endpoint URL   a DynamoDB to write to as well
+  --targets LIST          ${TARGETS.join()}; ${TARGETS[0]} alone with --short
   --sink-options TEXT     options of spillway sink to try out, such as "--lanes 8"
   --cpu-prof DIRECTORY    profiles the sinks that run on Node; see them by node bench/profile.ts FILE
 `;
@@ -58,7 +57,7 @@ export function parseSinkOptions(args: readonly string[]): SinkBenchOptions {
       warmup: text,
       "jvm-warmup": text,
       records: text,
-      "dynamo-endpoint": text,
+      targets: text,
       "sink-options": text,
       "cpu-prof": text,
     },
@@ -75,7 +74,7 @@ export function parseSinkOptions(args: readonly string[]): SinkBenchOptions {
     names: some("names", values.names, SINK_NAMES),
     latencies: values.latencies?.split(",").map(latency) ?? usual.latencies,
     records: number("records", usual.records),
-    dynamoEndpoint: values["dynamo-endpoint"],
+    targets: values.short && values.targets === undefined ? ["mongodb"] : some("targets", values.targets, TARGETS),
     sinkOptions: values["sink-options"]?.split(" ").filter((part) => part !== "") ?? [],
     profiles: values["cpu-prof"],
   };

@@ -21,8 +21,11 @@ export const MAX_DEPTH = 100;
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const INTEGER = /^-?\d+$/;
-/** An exponent of three digits or more, the only short way to write a number that a double can't hold. */
-const LONG_EXPONENT = /\d[eE]\+?\d{3}/;
+/**
+ * An exponent of three digits or more, the only short way to write a number that a double can't hold. Looked for where a
+ * number can begin: ids in hexadecimal are full of such letters between digits.
+ */
+const LONG_EXPONENT = /(?:^|[:[,\s-])\d[\d.]*[eE]\+?\d{3}/;
 /** Numbers with fewer digits than this are exact as doubles. */
 const LONG_RUN = 16;
 
