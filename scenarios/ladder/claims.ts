@@ -45,17 +45,15 @@ export function judge({ perSecond, isAtLeast, setUp: { writers, batch, writeMs }
   const takes = `${Math.round(impliedWriteMs)} ms`;
   const said = shortest === longest ? `${shortest} ms` : `${shortest}–${longest} ms`;
   const shape = `${count(writers, "write")} at a time of ${count(batch, "message")}`;
+  const needed = Math.ceil((perSecond * longest) / (batch * 1_000));
+  const sideBySide = perSecond > possible[1] ? `, or if ${needed} run side by side` : "";
   return {
     possible,
     impliedWriteMs,
     follows,
     text: follows
-      ? `follows from ${shape}, if a write takes ${isAtLeast ? "at most " : ""}${takes} of the ${said} it names`
-      : `doesn't follow: ${shape} and ${said} make ${range(possible)} a second; it holds if a write takes ${takes}${
-          perSecond > possible[1]
-            ? `, or if ${Math.ceil((perSecond * longest) / (batch * 1_000))} run side by side`
-            : ""
-        }`,
+      ? `follows from ${shape}, if a write takes ${isAtLeast ? "at most " : ""}${shortest === longest ? said : `${takes} of the ${said} it names`}`
+      : `doesn't follow: ${shape} and ${said} make ${range(possible)} a second; it holds if a write takes ${takes}${sideBySide}`,
   };
 }
 

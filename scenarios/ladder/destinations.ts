@@ -1,4 +1,10 @@
-import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
+import {
+  CreateTableCommand,
+  DeleteTableCommand,
+  DynamoDBClient,
+  ScanCommand,
+  waitUntilTableExists,
+} from "@aws-sdk/client-dynamodb";
 import { MongoClient } from "mongodb";
 import type { StoredDocument } from "../../src/demo/stock.ts";
 import { DATABASE } from "../names.ts";
@@ -34,6 +40,7 @@ export function mongoDestination(url: string): Destination {
 
 /** Of the sink's `--dynamo-key`, at its default. */
 const KEY = "id";
+const TABLE_SECONDS = 30;
 
 export function dynamoDestination(endpoint: string): Destination {
   const client = new DynamoDBClient({
@@ -59,6 +66,10 @@ export function dynamoDestination(endpoint: string): Destination {
           KeySchema: [{ AttributeName: KEY, KeyType: "HASH" }],
           BillingMode: "PAY_PER_REQUEST",
         }),
+      );
+      await waitUntilTableExists(
+        { client, maxWaitTime: TABLE_SECONDS, minDelay: 1, maxDelay: 1 },
+        { TableName: collection },
       );
     },
     drop: async (collection) => void (await client.send(new DeleteTableCommand({ TableName: collection }))),

@@ -69,12 +69,15 @@ export function ladderFaults({ rungs, isInOrder }: LadderFigures, { isFull }: La
 
 export const LADDER_HEADINGS = ["row", "theirs", "measured", "missing", "twice", "out of order"] as const;
 
-export function ladderCells({ rung, perSecond: rate, verdict }: RungFigures, isInOrder: boolean): readonly string[] {
+export function ladderCells(
+  { rung, perSecond: rate, verdict, ranDry }: RungFigures,
+  isInOrder: boolean,
+): readonly string[] {
   const theirs = rung.claims.map((claim) => `${claim.perSecond}${claim.isAtLeast ? "+" : ""}`).join(", then ");
   return [
     rung.name,
     theirs === "" ? "–" : `${theirs}/s`,
-    `${shownRate(rate)}/s`,
+    ranDry ? "all at once" : `${shownRate(rate)}/s`,
     String(verdict.missing),
     String(verdict.duplicates),
     isInOrder ? String(verdict.orderViolations) : "–",
