@@ -49,9 +49,9 @@ export function sinkRoundLine(round: SinkRound): string {
 }
 
 /** What a sink was run with, for a terminal. */
-export function settingsLine({ name, model, partitions, warmupSeconds, settings }: SinkPeerSettings): string {
+export function settingsLine({ name, target, model, partitions, warmupSeconds, settings }: SinkPeerSettings): string {
   const list = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
-  return `${name}, ${model}, ${partitions} partitions, warm-up ${warmupSeconds} s: ${list.join("; ")}`;
+  return `${name}, ${target}, ${model}, ${partitions} partitions, warm-up ${warmupSeconds} s: ${list.join("; ")}`;
 }
 
 /** Of few, fractions count. */

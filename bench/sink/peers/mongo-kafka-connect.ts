@@ -94,7 +94,6 @@ const CONNECTOR = {
   "max.batch.size": "0",
   "bulk.write.ordered": "false",
   "consumer.override.auto.offset.reset": "earliest",
-  "consumer.override.max.poll.records": "5000",
   "consumer.override.max.partition.fetch.bytes": "4194304",
   "consumer.override.fetch.max.bytes": "16777216",
 };
@@ -104,11 +103,14 @@ const STRATEGIES = "com.mongodb.kafka.connect.sink";
 const MODEL: Readonly<Record<ModelName, Readonly<Record<string, string>>>> = {
   // As Spillway's: the _id is the record's place, and a record that comes twice finds itself there.
   insert: {
+    "consumer.override.max.poll.records": "5000",
     "document.id.strategy": `${STRATEGIES}.processor.id.strategy.KafkaMetaDataStrategy`,
     "writemodel.strategy": `${STRATEGIES}.writemodel.strategy.InsertOneDefaultStrategy`,
   },
   // An upsert by _id, the key: the cheapest that keeps one document for each. Nothing keeps an older one from winning.
   latest: {
+    // Kafka's default: upserts are slow, so larger polls gain nothing, and would be committed too seldom to be counted.
+    "consumer.override.max.poll.records": "500",
     "document.id.strategy": `${STRATEGIES}.processor.id.strategy.ProvidedInKeyStrategy`,
     "writemodel.strategy": `${STRATEGIES}.writemodel.strategy.ReplaceOneDefaultStrategy`,
     transforms: "id",
