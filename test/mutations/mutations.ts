@@ -94,4 +94,16 @@ export const MUTATIONS: readonly Mutation[] = [
     testFile: "test/unit/handover/plan.test.ts",
     test: "nothing that is unread is passed over, nothing that the group has read comes again, and it can go on there",
   },
+  {
+    name: "unprocessed-taken-for-written",
+    harm: "items that a throttled DynamoDB has left unprocessed are committed, and lost",
+    testFile: "test/unit/sink/dynamo-write.test.ts",
+    test: "what is left unprocessed is tried again, and nothing else",
+  },
+  {
+    name: "unlike-version-passed-over",
+    harm: "a state that can't be compared with what is there is dropped without a dead letter",
+    testFile: "test/unit/sink/dynamo-write.test.ts",
+    test: "a state of another origin is neither overwritten nor taken for newer",
+  },
 ];

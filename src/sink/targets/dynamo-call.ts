@@ -3,13 +3,15 @@ import { SpillwayError } from "../../errors.ts";
 import { Slots } from "../../runtime/slots.ts";
 import { inTime } from "./in-time.ts";
 
+/** Sends one command, and is told when to give up. */
+export type Send<T> = (client: DynamoDBClient, options: { readonly abortSignal: AbortSignal }) => Promise<T>;
+
 /**
  * Sends a command when there is a connection for it, and gives it its deadline from then on.
+ * @param onFailure told of a failure before the connection goes on to the next who waits for one
  * @throws what the SDK throws; SpillwayError TIMEOUT, retryable
  */
-export type Call = <T>(
-  send: (client: DynamoDBClient, options: { abortSignal: AbortSignal }) => Promise<T>,
-) => Promise<T>;
+export type Call = <T>(send: Send<T>, onFailure?: (error: unknown) => void) => Promise<T>;
 
 export interface Connection {
   readonly client: DynamoDBClient;
@@ -50,6 +52,14 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   // As many as connections: what waited for one inside the SDK would wait within its deadline.
   const slots = new Slots(maxSockets);
   const withinTime = inTime(requestTimeoutMs);
-  const call: Call = (send) => slots.use(() => withinTime((signal) => send(client, { abortSignal: signal })));
+  const call: Call = (send, onFailure) =>
+    slots.use(async () => {
+      try {
+        return await withinTime((signal) => send(client, { abortSignal: signal }));
+      } catch (error) {
+        onFailure?.(error);
+        throw error;
+      }
+    });
   return { client, call };
 }

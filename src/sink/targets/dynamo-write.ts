@@ -9,7 +9,7 @@ import { VERSION_FIELD } from "../models/latest.ts";
 import type { Insert, Latest, Operation } from "../operations.ts";
 import { standingOf, UNLIKE_VERSION } from "../standing.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
-import type { Call } from "./dynamo-call.ts";
+import type { Call, Send } from "./dynamo-call.ts";
 import { classOf, firstLine, notDynamodb } from "./dynamo-errors.ts";
 import { foundIn, type Item, toItem } from "./dynamo-items.ts";
 import { type Put, planWaves, type Request } from "./dynamo-requests.ts";
@@ -87,12 +87,13 @@ class Attempt {
     const requests = puts.map(({ item }) => ({ PutRequest: { Item: item } }));
     const command = new BatchWriteItemCommand({ RequestItems: { [table]: requests } });
     try {
-      const answer = await this.#place.call(async (client, options) =>
-        this.#isAway ? undefined : await client.send(command, options),
-      );
-      if (answer === undefined) return;
-      if (answer.UnprocessedItems === undefined) throw notDynamodb();
-      const left = Object.values(answer.UnprocessedItems).flat();
+      const unprocessedItems = await this.#ask(async (client, options) => {
+        const { UnprocessedItems } = await client.send(command, options);
+        if (UnprocessedItems === undefined) throw notDynamodb();
+        return UnprocessedItems;
+      });
+      if (unprocessedItems === undefined) return;
+      const left = Object.values(unprocessedItems).flat();
       const unprocessed = new Set(left.map(({ PutRequest }) => PutRequest?.Item?.[key]?.S));
       for (const { index, operation } of puts) {
         this.#outcomes[index] = unprocessed.has(operation.id) ? UNPROCESSED : WRITTEN;
@@ -128,9 +129,7 @@ class Attempt {
       ReturnValuesOnConditionCheckFailure: "ALL_OLD",
     });
     try {
-      const answer = await this.#place.call(async (client, options) =>
-        this.#isAway ? undefined : await client.send(command, options),
-      );
+      const answer = await this.#ask((client, options) => client.send(command, options));
       return answer === undefined ? NOT_ATTEMPTED : WRITTEN;
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return await this.#standing(operation, error.Item);
@@ -168,9 +167,19 @@ class Attempt {
     return (await this.#place.call((client, options) => client.send(command, options))).Item;
   }
 
+  /** Undefined where another request had met an outage before the turn of this one came. */
+  async #ask<T>(send: Send<T>): Promise<T | undefined> {
+    return await this.#place.call<T | undefined>(
+      async (client, options) => (this.#isAway ? undefined : await send(client, options)),
+      (error) => {
+        const isAnswer = error instanceof ConditionalCheckFailedException || classOf(error) === "data";
+        if (!isAnswer) this.#isAway = true;
+      },
+    );
+  }
+
   /** @throws SpillwayError DATABASE_REFUSED */
   #passing(error: unknown): Outcome {
-    this.#isAway = true;
     return { kind: "transient", message: this.#place.whyAway(error) };
   }
 }
