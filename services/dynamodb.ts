@@ -5,6 +5,8 @@ import { freePort, isListening } from "./ports.ts";
 import type { Preparation } from "./preparation.ts";
 import { ServiceProcess } from "./service-process.ts";
 
+export const DYNAMODB_NAME = "dynalite 4";
+
 export interface Dynamodb {
   readonly url: string;
   readonly process: ServiceProcess;
@@ -30,6 +32,6 @@ export async function startDynamodb({ reaper, log, signal }: Preparation): Promi
     reaper,
   );
   await service.start(signal);
-  log("dynalite 4 (DynamoDB) has started.");
+  log(`${DYNAMODB_NAME} (DynamoDB) has started.`);
   return { url: `http://127.0.0.1:${port}`, process: service };
 }

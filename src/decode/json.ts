@@ -5,8 +5,11 @@ import { type Decoded, MAX_DEPTH, poison, Undecodable } from "./decoded.ts";
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const INTEGER = /^-?\d+$/;
-/** An exponent of three digits or more, the only short way to write a number that a double can't hold. */
-const LONG_EXPONENT = /\d[eE]\+?\d{3}/;
+/**
+ * An exponent of three digits or more, the only short way to write a number that a double can't hold. Looked for where a
+ * number can begin: ids in hexadecimal are full of such letters between digits.
+ */
+const LONG_EXPONENT = /(?:^|[:[,\s-])\d[\d.]*[eE]\+?\d{3}/;
 /** Numbers with fewer digits than this are exact as doubles. */
 const LONG_RUN = 16;
 
@@ -58,6 +61,9 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
 
 /**
  * True if plain `JSON.parse` might lose something. It may say so too often (of a long number inside a string, say): that
@@ -67,7 +73,10 @@ function needsCare(bytes: Buffer, text: string): boolean {
   return hasLongDigitRun(bytes) || text.includes("\\u") || LONG_EXPONENT.test(text);
 }
 
-/** Looks at every 16th byte: a run of 16 digits can't pass between two looks. */
+/**
+ * Whether a number may have that many digits in a row before its point. Looks at every 16th byte: a run of 16 digits can't
+ * pass between two looks.
+ */
 function hasLongDigitRun(bytes: Buffer): boolean {
   for (let i = LONG_RUN - 1; i < bytes.length; i += LONG_RUN) {
     if (!isDigit(bytes[i])) continue;
@@ -75,9 +84,27 @@ function hasLongDigitRun(bytes: Buffer): boolean {
     while (isDigit(bytes[start - 1])) start--;
     let end = i + 1;
     while (isDigit(bytes[end])) end++;
-    if (end - start >= LONG_RUN) return true;
+    if (end - start >= LONG_RUN && canBeginNumber(bytes[start - 1])) return true;
   }
   return false;
+}
+
+/** What can stand before a number's first digit; behind anything else digits are part of a string, or of a fraction. */
+function canBeginNumber(before: number | undefined): boolean {
+  switch (before) {
+    case undefined:
+    case COLON:
+    case OPEN_BRACKET:
+    case COMMA:
+    case MINUS:
+    case 0x20:
+    case 0x09:
+    case 0x0a:
+    case 0x0d:
+      return true;
+    default:
+      return false;
+  }
 }
 
 function isDigit(byte: number | undefined): boolean {

@@ -1,7 +1,8 @@
 /**
  * Documents as items of DynamoDB: exactly, or not at all.
  *
- * - Numbers and bigints become N, with all of their digits (DynamoDB keeps 38); there is no -0, NaN or infinity.
+ * - Numbers and bigints become N, with all of their digits (DynamoDB keeps 38); a double as JavaScript prints it, the
+ *   shortest text that is read as that very double. There is no -0, NaN or infinity.
  * - A Date becomes text, ISO 8601 in UTC (`2026-01-31T12:00:00.000Z`), which sorts by time and needs no unit.
  * - Buffers and other Uint8Arrays become B. Nothing becomes a set.
  * - `undefined`, functions, Maps and Sets have no counterpart: such a document can't be written.

@@ -68,6 +68,32 @@ test("numbers that nothing in BSON can hold are poison, those that a double hold
   );
 });
 
+test("a number that needs care is found wherever a number can begin, and digits in strings are left alone", () => {
+  const before = fc.constantFrom('{"a":', '{"a": ', '{"a":\n\t', '{"a":\r\n', '{"b":1,"a":', '{"b":"]","a":');
+  const wrap = fc.constantFrom(["", ""], ["[", "]"], ["[0,", "]"], ["[0, ", "]"], ["[[", "]]"]);
+  const pad = fc.stringMatching(/^[0-9a-f]{0,40}$/);
+  fc.assert(
+    fc.property(before, wrap, pad, fc.boolean(), (start, [open, close], digits, isNegative) => {
+      const sign = isNegative ? "-" : "";
+      const text = (number: string) => `${start}${open}${sign}${number}${close},"pad":"${digits}"}`;
+      for (const number of [
+        "1e400",
+        "1E+4000",
+        "1.5e999",
+        "12.25E0400",
+        `1${"0".repeat(400)}`,
+        "123456789012345678901",
+      ]) {
+        assert.equal(poisonOf(text(number)), "number-out-of-range", text(number));
+      }
+      const exact = 9_007_199_254_740_993n;
+      const value = decodedValue(text(String(exact))) as { a: unknown; pad: string };
+      assert.deepEqual([value.a].flat(3).at(-1), isNegative ? -exact : exact);
+      assert.equal(value.pad, digits);
+    }),
+  );
+});
+
 test("a long number inside a string stays a string", () => {
   assert.deepEqual(decodedValue('{"card":"4111111111111111222","n":1}'), { card: "4111111111111111222", n: 1 });
 });

@@ -28,9 +28,9 @@ function read(value: AttributeValue): unknown {
   return Object.fromEntries(Object.entries(value.M).map(([name, one]) => [name, read(one)]));
 }
 
-/** Whole numbers as bigints, whatever they were; -0 is 0. */
+/** Whole numbers as bigints of the digits that JavaScript prints, whatever they were; -0 is 0. */
 function exact(value: unknown): unknown {
-  if (typeof value === "number" && /^-?\d+$/.test(String(value))) return BigInt(value);
+  if (typeof value === "number" && /^-?\d+$/.test(String(value))) return BigInt(String(value));
   if (Array.isArray(value)) return value.map(exact);
   if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, exact(one)]));

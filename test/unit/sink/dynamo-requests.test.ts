@@ -18,7 +18,7 @@ const batches = fc
       id: fc.nat(60).map(String),
       bytes: fc.oneof({ weight: 5, arbitrary: fc.constant(100) }, { weight: 1, arbitrary: fc.constant(400_000) }),
     }),
-    { maxLength: 150 },
+    { maxLength: 150, size: "max" },
   )
   .map((all) => all.map(({ kind, id, bytes }, i) => put(i, kind, id, bytes)));
 
