@@ -45,6 +45,8 @@ async function run(
     { runSink },
     { newSinkStats },
     { jsonDecoder },
+    { controlStore },
+    { letterReader },
   ] = await Promise.all([
     import("../dead-letter/dead-letter.ts"),
     import("../kafka/group-member.ts"),
@@ -53,6 +55,8 @@ async function run(
     import("../sink/sink.ts"),
     import("../sink/stats.ts"),
     import("../decode/decoder.ts"),
+    import("../dead-letter/parked-store.ts"),
+    import("../dead-letter/read-letters.ts"),
   ]);
   const kafka = kafkaOptions(values);
   const routes = routesOf(values);
@@ -87,6 +91,7 @@ async function run(
       model: await modelOf(values, routes),
       target,
       deadLetters: new DeadLetters(producer, { suffix }),
+      parking: { store: controlStore({ kafka, log }, producer), letters: letterReader({ kafka, log }) },
       signal,
       stats,
       log,

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { LetterPlace } from "../../../src/dead-letter/dead-letter.ts";
 import type { DeadLetterReason } from "../../../src/dead-letter/reason.ts";
 import { jsonDecoder } from "../../../src/decode/decoder.ts";
 import type { Generation } from "../../../src/kafka/generation.ts";
@@ -233,9 +234,9 @@ export class MemoryDeadLetters {
     return `${topic}.dead-letter`;
   }
 
-  async send(record: KafkaRecord, origin: Origin, reason: DeadLetterReason): Promise<void> {
+  async send(record: KafkaRecord, origin: Origin, reason: DeadLetterReason): Promise<LetterPlace> {
     await this.fault();
-    this.buried.push({ record, origin, reason });
+    return { partition: 0, offset: BigInt(this.buried.push({ record, origin, reason }) - 1) };
   }
 
   async sendBatch(poison: PoisonBatch, _topicId: string): Promise<void> {
