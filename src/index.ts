@@ -1,5 +1,7 @@
 /** The public API of the library. */
 export { DeadLetters } from "./dead-letter/dead-letter.ts";
+export { controlStore, type ParkedStore } from "./dead-letter/parked-store.ts";
+export { type LetterReader, letterReader } from "./dead-letter/read-letters.ts";
 export { type Decoder, jsonDecoder } from "./decode/decoder.ts";
 export { type ErrorCode, type ErrorContext, SpillwayError } from "./errors.ts";
 export { type HandBackOptions, handBack } from "./handover/hand-back.ts";

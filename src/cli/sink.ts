@@ -45,7 +45,7 @@ async function run(
     { runSink },
     { newSinkStats },
     { jsonDecoder },
-    { controlStore },
+    { assertNoneParked, controlStore },
     { letterReader },
   ] = await Promise.all([
     import("../dead-letter/dead-letter.ts"),
@@ -74,8 +74,9 @@ async function run(
     log,
     signal,
   });
-  // It outlives the signal: what is read by then may still have to go there.
-  await using producer = new LastingProducer({ kafka, log, signal: new AbortController().signal });
+  if (options.onDataError !== "park-key") await assertNoneParked(group, topics, { kafka, log, signal });
+  // Letters of a key go one after the other, so none waits for company. It outlives the signal: what is read by then may still have to go there.
+  await using producer = new LastingProducer({ kafka, log, signal: new AbortController().signal, lingerMs: 0 });
   await using member = new GroupMember({ ...groupOptions(values, group), kafka, topics, signal, log });
   log.info({ routes, model: values["sink.model"], group, deadLetterTopics }, "writing to the database");
   const stats = newSinkStats();

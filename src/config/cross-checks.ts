@@ -1,11 +1,19 @@
 import type { Check, CheckedOptions } from "./check.ts";
 import { DEMO_CHECKS } from "./checks/demo.ts";
+import { DLQ_CHECKS } from "./checks/dlq.ts";
 import { KAFKA_CHECKS } from "./checks/kafka.ts";
 import { PRODUCE_CHECKS } from "./checks/produce.ts";
 import { RELAY_CHECKS } from "./checks/relay.ts";
 import { SINK_CHECKS } from "./checks/sink.ts";
 
-const CHECKS: readonly Check[] = [...KAFKA_CHECKS, ...RELAY_CHECKS, ...SINK_CHECKS, ...PRODUCE_CHECKS, ...DEMO_CHECKS];
+const CHECKS: readonly Check[] = [
+  ...KAFKA_CHECKS,
+  ...RELAY_CHECKS,
+  ...SINK_CHECKS,
+  ...DLQ_CHECKS,
+  ...PRODUCE_CHECKS,
+  ...DEMO_CHECKS,
+];
 
 export interface CrossChecked {
   readonly problems: readonly string[];

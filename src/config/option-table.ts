@@ -1,6 +1,7 @@
 import type { Option, OptionWithDefault } from "./option.ts";
 import { CONSUMER_OPTIONS } from "./options/consumer.ts";
 import { DEMO_OPTIONS } from "./options/demo.ts";
+import { DLQ_OPTIONS } from "./options/dlq.ts";
 import { GENERAL_OPTIONS } from "./options/general.ts";
 import { HANDOVER_OPTIONS } from "./options/handover.ts";
 import { KAFKA_OPTIONS } from "./options/kafka.ts";
@@ -20,6 +21,7 @@ export const OPTIONS = {
   ...STEERING_OPTIONS,
   ...PREFLIGHT_OPTIONS,
   ...SINK_OPTIONS,
+  ...DLQ_OPTIONS,
   ...PRODUCE_OPTIONS,
   ...VERIFY_OPTIONS,
   ...HANDOVER_OPTIONS,

@@ -1,5 +1,5 @@
 import type { NewRecord } from "../record-batch/batch-builder.ts";
-import type { Origin } from "../record-batch/origin.ts";
+import { ORIGIN_HEADER, type Origin, packOrigin } from "../record-batch/origin.ts";
 import type { KafkaRecord } from "../record-batch/records.ts";
 import { withoutFailure } from "./dead-letter.ts";
 import { PART_HEADER } from "./poison.ts";
@@ -75,12 +75,14 @@ export function originText({ origin, record }: Letter): string {
 
 /**
  * The record as it is redriven: its own bytes and headers, its origin, so that a sink gives it the same id again, and how
- * often it was tried and redriven.
+ * often it was tried and redriven. One that has no origin gets that of its letter: it is the same however often.
+ * @param topicId of the dead-letter topic
  */
-export function redriven({ record, attempts, firstFailedAt, redrives }: Letter): NewRecord {
+export function redriven({ record, attempts, firstFailedAt, redrives }: Letter, topicId: string): NewRecord {
   const own = withoutFailure(record.headers).filter(({ key }) => key !== REDRIVES_HEADER);
   const headers = [
     ...own,
+    ...(record.origin === undefined ? [{ key: ORIGIN_HEADER, value: packOrigin({ ...record, topicId }) }] : []),
     textHeader(ATTEMPTS_HEADER, String(attempts)),
     ...(firstFailedAt === undefined ? [] : [textHeader(FIRST_FAILED_AT_HEADER, new Date(firstFailedAt).toISOString())]),
     textHeader(REDRIVES_HEADER, String(redrives + 1)),

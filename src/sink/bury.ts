@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { DeadLetters } from "../dead-letter/dead-letter.ts";
+import { PARKED } from "../dead-letter/reason.ts";
 import { messageOf } from "../errors.ts";
 import { type Backoff, retry } from "../runtime/backoff.ts";
 import { originOf } from "./models/model.ts";
@@ -29,12 +30,14 @@ export interface BurialParts {
  * @throws SpillwayError TOO_MANY_PARKED_KEYS; what that topic refuses for good; the reason of `abandoned`
  */
 export async function bury(dead: readonly DeadRecord[], parts: BurialParts): Promise<void> {
-  const [first] = dead;
-  if (first === undefined) return;
   await Promise.all(byKey(dead).map((ofKey) => buryInOrder(ofKey, parts)));
+  // That a key is parked was said once: what follows is only counted.
+  const faulty = dead.filter(({ reason }) => reason.code !== PARKED);
+  const [first] = faulty;
+  if (first === undefined) return;
   const { topic, partition, offset } = first.record.record;
   parts.log.warn(
-    { topic, partition, offset: String(offset), reason: first.reason.code, records: dead.length },
+    { topic, partition, offset: String(offset), reason: first.reason.code, records: faulty.length },
     `records went to ${parts.deadLetters.topicFor(topic)}; this is the first of them`,
   );
 }
@@ -76,6 +79,7 @@ async function buryInOrder(ofKey: readonly DeadRecord[], parts: BurialParts): Pr
     if (parks) await parts.parked?.park(dead, { ...place, topic });
     parts.abandoned.throwIfAborted();
     parts.stats.recordsDeadLettered++;
+    if (dead.reason.code === PARKED) parts.stats.recordsParked++;
     parts.progress.done(record);
   }
 }

@@ -76,6 +76,7 @@ export class ParkedKeys implements AsyncDisposable {
     try {
       await keys.#load();
       await keys.#patiently(() => keys.committed(positions));
+      parts.stats.keysParked = keys.#set.parked;
       return keys;
     } catch (cause) {
       await keys[Symbol.asyncDispose]();
@@ -138,6 +139,10 @@ export class ParkedKeys implements AsyncDisposable {
       since: now,
       failedAt: now,
     });
+    this.#parts.log.warn(
+      { topic, partition, offset: String(offset), reason: reason.code, parked: this.#set.parked },
+      "a key is parked: its later records follow it into the dead-letter topic until it is redriven",
+    );
   }
 
   /** The key stays parked, as this says. */

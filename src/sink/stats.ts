@@ -9,6 +9,8 @@ export interface SinkStats {
   /** Not written, since a newer state of their key was. */
   recordsReplaced: number;
   recordsDeadLettered: number;
+  /** Of these, those without a fault of their own, which follow one of their key. */
+  recordsParked: number;
   /** Written from the dead-letter topic, once their parked key was redriven. */
   recordsRedriven: number;
   /** Keys of this instance's partitions that are parked now. */
@@ -37,6 +39,7 @@ export function newSinkStats(): SinkStats {
     recordsAlreadyWritten: 0,
     recordsReplaced: 0,
     recordsDeadLettered: 0,
+    recordsParked: 0,
     recordsRedriven: 0,
     keysParked: 0,
     batchPartsSkipped: 0,

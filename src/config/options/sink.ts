@@ -256,7 +256,7 @@ export const SINK_OPTIONS = {
     kind: text("suffix"),
     flag: "--dead-letter-suffix",
     env: "SPILLWAY_SINK_DEAD_LETTER_SUFFIX",
-    commands: COMMANDS,
+    commands: ["sink", "dlq-list", "dlq-show", "dlq-redrive"],
     default: DEAD_LETTER_SUFFIX,
     description: "what to append to a topic's name for the topic of records that can't be written",
   }),
