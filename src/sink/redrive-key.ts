@@ -11,6 +11,7 @@ import { detached } from "./progress.ts";
 export interface RedriveParts extends BatchWriterParts {
   readonly keys: ParkedKeys;
   readonly batchRecords: number;
+  readonly batchBytes: number;
   /** Aborted when the generation is over: the request waits for whoever has the partition next. */
   readonly stop: AbortSignal;
 }
@@ -109,15 +110,16 @@ class Redriving {
 
   /** False once one has failed. */
   async #take(read: readonly Letter[]): Promise<boolean> {
-    const { batchRecords, stop } = this.#parts;
-    let batch: Letter[] = [];
+    const { batchRecords, batchBytes, stop } = this.#parts;
+    let [batch, bytes]: [Letter[], number] = [[], 0];
     for (const letter of read) {
       if (!this.#isNext(letter)) continue;
       batch.push(letter);
+      bytes += letter.record.value?.length ?? 0;
       this.through = letter.source?.offset ?? this.through;
-      if (batch.length < batchRecords) continue;
+      if (batch.length < batchRecords && bytes < batchBytes) continue;
       if (stop.aborted || !(await this.#write(batch))) return false;
-      batch = [];
+      [batch, bytes] = [[], 0];
     }
     return !stop.aborted && (await this.#write(batch));
   }
