@@ -55,7 +55,6 @@ export class Breaker {
    */
   async through(attempt: () => Promise<string | undefined>, signal: AbortSignal): Promise<void> {
     await this.#turn(signal);
-    this.#underWay++;
     const startedAt = performance.now();
     try {
       const failure = await attempt();
@@ -67,10 +66,14 @@ export class Breaker {
     }
   }
 
+  /** Counted as under way in the same step in which it is allowed: many are woken at once. */
   async #turn(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
-      if (this.#allowed === undefined || this.#underWay < this.#allowed) return;
+      if (this.#allowed === undefined || this.#underWay < this.#allowed) {
+        this.#underWay++;
+        return;
+      }
       if (this.#allowed === 0 && !this.#probing) await this.#probe(signal);
       else await this.#wait(signal);
     }
