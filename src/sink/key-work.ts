@@ -33,3 +33,35 @@ export async function writeInTurn(
 function isRecord(item: LaneItem): item is InFlightRecord {
   return "record" in item;
 }
+
+/** Lets so many pieces of work begin, and each other one when one has ended. */
+export class Turns {
+  readonly #limit: number;
+  readonly #waiting: (() => void)[] = [];
+  #underWay = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** @param begin is given the work when it is its turn, for its lane */
+  add(run: () => Promise<void>, begin: (work: KeyWork) => void): void {
+    const work = {
+      run: async () => {
+        await run();
+        this.#underWay--;
+        this.#next();
+      },
+    };
+    this.#waiting.push(() => begin(work));
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#underWay >= this.#limit) return;
+    const begin = this.#waiting.shift();
+    if (begin === undefined) return;
+    this.#underWay++;
+    begin();
+  }
+}

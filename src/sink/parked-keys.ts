@@ -17,7 +17,8 @@ import type { LetterReader } from "../dead-letter/read-letters.ts";
 import { messageOf, SpillwayError } from "../errors.ts";
 import type { ControlEntry } from "../kafka/control-topic.ts";
 import { type Position, partitionKey } from "../kafka/topic-partition.ts";
-import { type Backoff, retry } from "../runtime/backoff.ts";
+import type { Backoff } from "../runtime/backoff.ts";
+import { ControlWrites } from "./control-writes.ts";
 import { documentId } from "./models/insert.ts";
 import { originOf } from "./models/model.ts";
 import type { Outage } from "./outage.ts";
@@ -36,6 +37,8 @@ export interface ParkedKeysParts {
   readonly outage: Outage;
   readonly stats: SinkStats;
   readonly log: Logger;
+  /** Makes sure that the generation isn't over. @throws SpillwayError FENCED */
+  readonly confirm: () => Promise<void>;
   /** Aborted when the generation is over: nothing more is heard of then. */
   readonly stop: AbortSignal;
   /** Ends every wait. */
@@ -48,7 +51,7 @@ type OnRequest = (name: ParkedKeyName, request: RedriveRequest) => void;
  * The parked keys of the partitions of one generation, in memory and in the control topic.
  *
  * Guarantee: what `park`, `keep` and `reopen` say is acknowledged there when they resolve, and holds here only from then
- * on. Nobody else changes it: a key is its partition's owner's.
+ * on. A key is its partition's owner's: what a former one writes late, which was frozen for a while, is set right.
  */
 export class ParkedKeys implements AsyncDisposable {
   readonly #parts: ParkedKeysParts;
@@ -59,12 +62,14 @@ export class ParkedKeys implements AsyncDisposable {
   readonly #seen = new Set<string>();
   #onRequest: OnRequest | undefined;
   #waiting: ControlEntry[] = [];
+  readonly #writes: ControlWrites;
   #reserved = 0;
   #following: AsyncDisposable | undefined;
 
   private constructor(positions: readonly Position[], parts: ParkedKeysParts) {
     this.#positions = new Map(positions.map((position) => [partitionKey(position), position]));
     this.#parts = parts;
+    this.#writes = new ControlWrites(parts);
   }
 
   /**
@@ -75,7 +80,7 @@ export class ParkedKeys implements AsyncDisposable {
     const keys = new ParkedKeys(positions, parts);
     try {
       await keys.#load();
-      await keys.#patiently(() => keys.committed(positions));
+      await keys.#writes.patiently(() => keys.committed(positions), parts.stop);
       parts.stats.keysParked = keys.#set.parked;
       return keys;
     } catch (cause) {
@@ -147,20 +152,20 @@ export class ParkedKeys implements AsyncDisposable {
 
   /** The key stays parked, as this says. */
   async keep(name: ParkedKeyName, state: ParkedState): Promise<void> {
-    await this.#write(stateKey(name), formatState(state));
-    this.#put(name, state);
+    await this.#change(name, state);
   }
 
   /** All letters of the key are dealt with, up to this offset of the source: it flows again. */
   async reopen(name: ParkedKeyName, { topicId, from }: ParkedState, through: bigint): Promise<void> {
     const state = { state: "open", topicId, from, through } as const;
-    await this.#write(stateKey(name), formatState(state));
-    this.#put(name, state);
+    // Whoever isn't the owner any more must not say so: the next one has added letters.
+    await this.#parts.confirm();
+    await this.#change(name, state);
   }
 
   /** The request is dealt with. */
   async answered(name: ParkedKeyName): Promise<void> {
-    await this.#write(requestKey(name), undefined);
+    await this.#writes.write(requestKey(name), undefined);
   }
 
   /** Forgets open keys whose records nobody reads again. */
@@ -169,25 +174,31 @@ export class ParkedKeys implements AsyncDisposable {
       for (const id of this.#set.behind(topic, partition, offset)) {
         const name = this.#names.get(id);
         if (name === undefined) continue;
-        await this.#parts.store.write(stateKey(name), undefined);
-        this.#put(name, undefined);
+        const entry = stateKey(name);
+        if (this.#writes.isUnderWay(entry)) continue; // it is being parked again
+        await this.#writes.inTurn(entry, async () => {
+          await this.#parts.store.write(entry, undefined);
+          this.#put(name, undefined);
+        });
       }
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#following?.[Symbol.asyncDispose]();
+    await this.#writes.settled();
   }
 
   async #load(): Promise<void> {
     const { store, group, stop } = this.#parts;
     let isLoaded = false;
     const take = (entry: ControlEntry): void => {
-      if (!isLoaded) this.#state(entry);
+      if (isLoaded) this.#setRight(entry);
+      else this.#state(entry);
       if (this.#onRequest === undefined) this.#waiting.push(entry);
       else this.#request(entry);
     };
-    this.#following = await this.#patiently(() => store.follow(group, take, stop));
+    this.#following = await this.#writes.patiently(() => store.follow(group, take, stop), stop);
     isLoaded = true; // from now on this is the only one who writes them
   }
 
@@ -200,6 +211,29 @@ export class ParkedKeys implements AsyncDisposable {
     if (position === undefined) return;
     if (state === undefined || state.topicId === position.topicId) this.#put(named.name, state);
     else this.#parts.log.warn({ topic, partition }, "a key was parked in an earlier topic of this name: it is ignored");
+  }
+
+  /** Says again what holds, where the entry says something else. */
+  #setRight({ key, value }: ControlEntry): void {
+    const named = parseControlKey(key);
+    if (named?.kind !== "state" || !this.#positions.has(partitionKey(named.name)) || this.#writes.isUnderWay(key))
+      return;
+    const holds = () => {
+      const state = this.stateOf(named.name);
+      return state === undefined ? undefined : formatState(state);
+    };
+    if (value === holds()) return;
+    const { topic, partition } = named.name;
+    this.#parts.log.info({ topic, partition }, "the state of a parked key was written late: it is set right");
+    const say = () => this.#writes.write(key, holds());
+    this.#writes.inTurn(key, say).catch((error: unknown) => {
+      if (!this.#parts.abandoned.aborted) {
+        this.#parts.log.warn(
+          { topic, partition, error: messageOf(error) },
+          "the state of a parked key is not set right",
+        );
+      }
+    });
   }
 
   #request({ key, value }: ControlEntry): void {
@@ -220,28 +254,11 @@ export class ParkedKeys implements AsyncDisposable {
     this.#parts.stats.keysParked = this.#set.parked;
   }
 
-  async #write(key: string, value: string | undefined): Promise<void> {
-    await this.#patiently(() => this.#parts.store.write(key, value));
-  }
-
-  /** Waits out any outage, as dead letters do. */
-  async #patiently<T>(operation: () => Promise<T>): Promise<T> {
-    const { outage, retryBackoff, stop, abandoned } = this.#parts;
-    let startedAt = 0;
-    const done = await retry(
-      () => {
-        startedAt = performance.now();
-        return operation();
-      },
-      {
-        signal: this.#following === undefined ? stop : abandoned,
-        backoff: retryBackoff,
-        deadlineMs: Number.POSITIVE_INFINITY,
-        onRetry: (error) => outage.failed(startedAt, messageOf(error)),
-      },
-    );
-    abandoned.throwIfAborted();
-    outage.succeeded(startedAt);
-    return done;
+  async #change(name: ParkedKeyName, state: KeyState): Promise<void> {
+    const entry = stateKey(name);
+    await this.#writes.inTurn(entry, async () => {
+      await this.#writes.write(entry, formatState(state));
+      this.#put(name, state);
+    });
   }
 }

@@ -22,7 +22,7 @@ import { every } from "../runtime/every.ts";
 import { writeBatch } from "./batch-writer.ts";
 import { Breaker } from "./breaker.ts";
 import { buryBatch } from "./bury.ts";
-import { bytesOfItem, type LaneItem, writeInTurn } from "./key-work.ts";
+import { bytesOfItem, type LaneItem, Turns, writeInTurn } from "./key-work.ts";
 import { LaneChoice, Lanes } from "./lanes.ts";
 import type { Model } from "./models/model.ts";
 import type { SinkOptions } from "./options.ts";
@@ -35,6 +35,9 @@ import type { Target } from "./target.ts";
 
 /** It is only a little tidier; whoever doesn't get to it does it the next time. */
 const FORGET_MS = 5_000;
+
+/** Each reads dead letters, and holds its lane meanwhile. */
+const REDRIVES_AT_ONCE = 2;
 
 /** What a sink works with. It closes none of it. */
 export interface SinkParts {
@@ -136,10 +139,13 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
 
   try {
     const laneOf = new LaneChoice(options);
+    const redrives = new Turns(REDRIVES_AT_ONCE);
     keys?.hand((name, request) => {
       const run = () => redriveKey(name, request, { ...writing, keys, stop });
-      lanes.push(laneOf.key(murmur2(name.key, 0, name.key.length)), { run });
-      lanes.pause();
+      redrives.add(run, (work) => {
+        lanes.push(laneOf.key(murmur2(name.key, 0, name.key.length)), work);
+        lanes.pause();
+      });
     });
     for await (const fetched of parts.openSource(positions, stop)) {
       laneOf.nextFetch();
@@ -172,7 +178,7 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
 
 /** Undefined where data errors don't park their keys. */
 async function parkedKeys(
-  { group }: Generation,
+  generation: Generation,
   positions: readonly Position[],
   { parking, outages, stats, log }: GenerationParts,
   options: SinkOptions & { readonly stop: AbortSignal; readonly abandoned: AbortSignal },
@@ -180,7 +186,17 @@ async function parkedKeys(
   if (options.onDataError !== "park-key") return undefined;
   if (parking === undefined) throw new SpillwayError("CONFIG_INVALID", "To park keys a sink needs a place for them");
   const { maxParkedKeys: maxKeys } = options;
-  const parts = { ...options, ...parking, group, maxKeys, outage: outages.control, stats, log };
+  const confirm = () => generation.confirm();
+  const parts = {
+    ...options,
+    ...parking,
+    confirm,
+    group: generation.group,
+    maxKeys,
+    outage: outages.control,
+    stats,
+    log,
+  };
   return await ParkedKeys.open(positions, parts);
 }
 
