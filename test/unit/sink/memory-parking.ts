@@ -14,6 +14,8 @@ export type Step = (what: "letter" | "control") => "well" | "before" | "behind";
 export class MemoryKafka {
   readonly letters: { readonly topic: string; readonly record: NewRecord }[] = [];
   readonly control = new Map<string, string>();
+  /** What is written to the control topic is acknowledged once this is. */
+  held: Promise<void> = Promise.resolve();
   readonly #followers = new Set<(entry: ControlEntry) => void>();
 
   /** The parts of a sink: one for each life of it. */
@@ -37,6 +39,7 @@ export class MemoryKafka {
       write: async (key, value) => {
         const fate = step("control");
         await new Promise(setImmediate);
+        await this.held;
         if (fate === "before") throw passing();
         this.write(key, value);
         if (fate === "behind") throw passing();

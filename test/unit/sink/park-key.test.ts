@@ -11,7 +11,7 @@ import { insertModel } from "../../../src/sink/models/insert.ts";
 import { latestModel } from "../../../src/sink/models/latest.ts";
 import type { SinkOptions } from "../../../src/sink/options.ts";
 import { runSink } from "../../../src/sink/sink.ts";
-import { AWAY, BAD } from "./checks.ts";
+import { AWAY, BAD, until } from "./checks.ts";
 import {
   MemoryTarget,
   MemoryTopic,
@@ -156,7 +156,9 @@ test("a letter that fails again keeps its key parked; those before it are not tr
     tried.push(sequence);
     return bad.has(sequence as number) ? BAD : undefined;
   };
-  await scene.run(records);
+  // All of them are one batch.
+  await scene.run(records, { batchTimeoutMs: 500, batchRecords: 100 });
+  assert.deepEqual(scene.written("k"), [0, 1]);
   assert.deepEqual(scene.letters("k"), range(2, 12));
   bad = new Set([7]);
   scene.ask("k");
@@ -171,6 +173,20 @@ test("a letter that fails again keeps its key parked; those before it are not tr
   assert.deepEqual(tried, range(8, 13));
   assert.deepEqual(scene.parked(), []);
   assert.equal(scene.kafka.letters.length, 10, "nothing was added to the dead letters");
+});
+
+test("a record counts as done once its key is known to be parked, and not with its letter", async () => {
+  const scene = new Scene();
+  const held = Promise.withResolvers<void>();
+  scene.kafka.held = held.promise;
+  const running = scene.run([numbered("k", 0), { ...numbered("k", 1), value: Buffer.from("{") }]);
+  await until(() => scene.kafka.letters.length === 1, "its letter is there");
+  await new Promise((resolve) => setTimeout(resolve, 20 * PARK.commitIntervalMs));
+  const early = scene.committed.get(`${TOPIC}/0`);
+  held.resolve();
+  await running;
+  assert.equal(early, undefined);
+  assert.equal(scene.committed.get(`${TOPIC}/0`), 2n);
 });
 
 test("latest: a state before a poison is written and not collapsed with one behind it", async () => {
