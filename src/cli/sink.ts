@@ -71,6 +71,8 @@ async function run(
     existing: topics,
     made: deadLetterTopics,
     partitions: DEAD_LETTER_PARTITIONS,
+    // What waits for a parked key is nowhere else once its topic has forgotten it.
+    ...(options.onDataError === "park-key" ? { config: { "retention.ms": "-1" } } : {}),
     log,
     signal,
   });
