@@ -25,7 +25,11 @@ export interface LetterPlace {
   readonly offset: bigint;
 }
 
-/** Whatever writes a record and resolves once it is acknowledged: a `RecordProducer`. */
+/**
+ * Whatever writes a record and resolves once it is acknowledged: a `RecordProducer`. Records of one key keep the order in
+ * which they are handed over; when one fails, so do those that were handed over behind it. The offset is negative where
+ * the broker has forgotten it.
+ */
 export interface DeadLetterProducer {
   send(topic: string, record: NewRecord): Promise<LetterPlace>;
 }

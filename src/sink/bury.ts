@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
-import type { DeadLetters } from "../dead-letter/dead-letter.ts";
+import type { DeadLetters, LetterPlace } from "../dead-letter/dead-letter.ts";
 import { PARKED } from "../dead-letter/reason.ts";
-import { messageOf } from "../errors.ts";
-import { type Backoff, retry } from "../runtime/backoff.ts";
+import { isRetryable, messageOf } from "../errors.ts";
+import { type Backoff, backoffMs, pause, retry } from "../runtime/backoff.ts";
 import { originOf } from "./models/model.ts";
 import type { Outage } from "./outage.ts";
 import type { ParkedKeys } from "./parked-keys.ts";
@@ -25,8 +25,7 @@ export interface BurialParts {
 }
 
 /**
- * Puts records into the dead-letter topic, those of one key one after the other, in their order, however often one has to
- * be sent. Where data errors park their keys, a record counts as done once its key is known to be parked, too.
+ * Puts records into the dead-letter topic, those of one key in their order, however often one has to be sent. Where data errors park their keys, a record counts as done once its key is known to be parked, too.
  * @throws SpillwayError TOO_MANY_PARKED_KEYS; what that topic refuses for good; the reason of `abandoned`
  */
 export async function bury(dead: readonly DeadRecord[], parts: BurialParts): Promise<void> {
@@ -70,33 +69,71 @@ function byOffset({ record: a }: DeadRecord, { record: b }: DeadRecord): number 
 }
 
 async function buryInOrder(ofKey: readonly DeadRecord[], parts: BurialParts): Promise<void> {
-  for (const dead of ofKey) {
-    const { record } = dead;
-    const parks = record.record.key !== null && parts.parked?.standingOf(record) === "flows";
-    using _room = parks ? parts.parked?.reserve(record) : undefined;
-    const place = await buryOne(dead, parts);
-    const topic = parts.deadLetters.topicFor(record.record.topic);
-    if (parks) await parts.parked?.park(dead, { ...place, topic });
-    parts.abandoned.throwIfAborted();
-    parts.stats.recordsDeadLettered++;
-    if (dead.reason.code === PARKED) parts.stats.recordsParked++;
-    parts.progress.done(record);
+  const [first, ...behind] = ofKey;
+  if (first === undefined) return;
+  const parks = first.record.record.key !== null && parts.parked?.standingOf(first.record) === "flows";
+  if (parks) await buryAndPark(first, parts);
+  for (let left = parks ? behind : ofKey; left.length > 0; ) left = await sendInOrder(left, parts);
+}
+
+async function buryAndPark(dead: DeadRecord, parts: BurialParts): Promise<void> {
+  const { deadLetters, parked, abandoned } = parts;
+  using _room = parked?.reserve(dead.record);
+  const sendIt = () => untilAcknowledged(() => send(dead, parts), parts);
+  let place = await sendIt();
+  // A broker that has a batch already may have forgotten where it has put it: a copy's place is as good.
+  while (place.offset < 0n) place = await sendIt();
+  await parked?.park(dead, { ...place, topic: deadLetters.topicFor(dead.record.record.topic) });
+  abandoned.throwIfAborted();
+  finish(dead, parts);
+}
+
+/**
+ * Sends letters of a key, all at once: a producer keeps their order, and when one fails those behind it do, too. Yields
+ * those that are left: the first that failed and all behind it.
+ */
+async function sendInOrder(letters: readonly DeadRecord[], parts: BurialParts): Promise<readonly DeadRecord[]> {
+  const { outages, retryBackoff, abandoned } = parts;
+  for (let attempt = 1; ; attempt++) {
+    abandoned.throwIfAborted();
+    const startedAt = performance.now();
+    const sent = await Promise.allSettled(letters.map((letter) => send(letter, parts)));
+    abandoned.throwIfAborted();
+    const failed = sent.findIndex(({ status }) => status === "rejected");
+    for (const letter of failed < 0 ? letters : letters.slice(0, failed)) finish(letter, parts);
+    const failure = sent[failed];
+    if (failure?.status !== "rejected") {
+      outages.deadLetters.succeeded(startedAt);
+      return [];
+    }
+    if (!isRetryable(failure.reason)) throw failure.reason;
+    outages.deadLetters.failed(startedAt, messageOf(failure.reason));
+    await pause(backoffMs(attempt, retryBackoff), abandoned);
+    if (failed > 0) return letters.slice(failed);
   }
 }
 
-async function buryOne({ record: item, reason, attempts }: DeadRecord, parts: BurialParts) {
-  const origin = originOf(item.record, item.topicId);
-  return await untilAcknowledged(() => parts.deadLetters.send(item.record, origin, reason, attempts), parts);
+async function send(
+  { record: item, reason, attempts }: DeadRecord,
+  { deadLetters }: BurialParts,
+): Promise<LetterPlace> {
+  return await deadLetters.send(item.record, originOf(item.record, item.topicId), reason, attempts);
+}
+
+function finish({ record, reason }: DeadRecord, { stats, progress }: BurialParts): void {
+  stats.recordsDeadLettered++;
+  if (reason.code === PARKED) stats.recordsParked++;
+  progress.done(record);
 }
 
 /** A dead-letter topic that is away is an outage like any other: waited for without a limit. */
-async function untilAcknowledged<T>(send: () => Promise<T>, parts: BurialParts): Promise<T> {
+async function untilAcknowledged<T>(operation: () => Promise<T>, parts: BurialParts): Promise<T> {
   const outage = parts.outages.deadLetters;
   let startedAt = 0;
   const acknowledged = await retry(
     () => {
       startedAt = performance.now();
-      return send();
+      return operation();
     },
     {
       signal: parts.abandoned,

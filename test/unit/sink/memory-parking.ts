@@ -20,10 +20,15 @@ export class MemoryKafka {
 
   /** The parts of a sink: one for each life of it. */
   parts(step: Step = () => "well") {
+    // As a producer does: when one fails, those that were handed over behind it fail with it.
+    let failures = 0;
     const producer: DeadLetterProducer = {
       send: async (topic, record) => {
+        const before = failures;
         const fate = step("letter");
         await new Promise(setImmediate);
+        if (before !== failures) throw passing();
+        if (fate !== "well") failures++;
         if (fate === "before") throw passing();
         const offset = BigInt(this.letters.push({ topic, record }) - 1);
         if (fate === "behind") throw passing();
