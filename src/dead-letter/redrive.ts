@@ -12,17 +12,17 @@ import { offsetsOfGroup } from "../kafka/group-offsets.ts";
 import { offsetGroups } from "../kafka/groups.ts";
 import { topicMissing } from "../kafka/offsets.ts";
 import { RecordProducer } from "../kafka/record-producer.ts";
-import { type Position, partitionKey } from "../kafka/topic-partition.ts";
-import { pause, retry } from "../runtime/backoff.ts";
+import { partitionKey } from "../kafka/topic-partition.ts";
+import { retry } from "../runtime/backoff.ts";
 import { Copies } from "./copies.ts";
 import { type LetterFilter, matcher } from "./filter.ts";
-import { type Letter, originText, redriven } from "./letter.ts";
+import { type Letter, originText } from "./letter.ts";
 import { topicIds } from "./list.ts";
 import { isParkedKey, parkedAmong } from "./parked-key.ts";
 import { type LetterContext, type LettersRead, readLetters, wholeRange } from "./read-letters.ts";
 import { RedriveProgress, redriveGroup } from "./redrive-progress.ts";
+import { RedriveSending } from "./redrive-sending.ts";
 
-const COMMIT_MS = 1_000;
 const LIMITS = { backoff: { baseMs: 100, maxMs: 2_000 }, deadlineMs: 30_000 };
 
 export interface RedriveOptions {
@@ -88,7 +88,8 @@ export async function redriveLetters(options: RedriveOptions, context: LetterCon
   } else {
     await progress.reached(progress.range.positions);
     await using producer = await RecordProducer.open({ kafka, log, signal });
-    const sending = new Sending(producer, progress, options.recordsPerSecond, signal);
+    const partitionsOf = async (target: string) => (await targetsOf([target], brokers, signal))[0]?.partitions.length;
+    const sending = new RedriveSending({ producer, progress, partitionsOf, signal }, options.recordsPerSecond);
     await readLetters(progress.range, context, (read) => run.send(read, sending));
     await sending.settle();
   }
@@ -140,60 +141,13 @@ class Run {
     return undefined;
   }
 
-  async send({ letters, partition, nextOffset }: LettersRead, sending: Sending): Promise<void> {
+  async send({ letters, partition, nextOffset }: LettersRead, sending: RedriveSending): Promise<void> {
     for (const letter of letters) {
       const target = this.targetOf(letter, partition.topicId);
       if (target !== undefined) await sending.send(target, letter, partition.topicId);
       await sending.commitNow({ ...partition, offset: letter.record.offset + 1n });
     }
     await sending.commitNow({ ...partition, offset: nextOffset }, true);
-  }
-}
-
-/** Sends letters no faster than allowed, and commits what is acknowledged. */
-class Sending {
-  readonly #producer: RecordProducer;
-  readonly #progress: RedriveProgress;
-  readonly #pauseMs: number;
-  readonly #signal: AbortSignal;
-  #underWay: Promise<unknown>[] = [];
-  #nextAt = performance.now();
-  #committedAt = performance.now();
-
-  constructor(producer: RecordProducer, progress: RedriveProgress, perSecond: number | undefined, signal: AbortSignal) {
-    this.#producer = producer;
-    this.#progress = progress;
-    this.#pauseMs = perSecond === undefined ? 0 : 1_000 / perSecond;
-    this.#signal = signal;
-  }
-
-  async send(target: string, letter: Letter, topicId: string): Promise<void> {
-    const wait = this.#nextAt - performance.now();
-    if (this.#pauseMs > 0 && wait > 1) await pause(wait, this.#signal);
-    // Time in which nothing was to be done is not saved up.
-    this.#nextAt = Math.max(this.#nextAt, performance.now()) + this.#pauseMs;
-    await this.#producer.ready();
-    const { source } = letter;
-    // Where it came from its partition is known, whatever partitioner had chosen it.
-    const partition = source?.topic === target ? source.partition : undefined;
-    const sent = this.#producer.send(target, redriven(letter, topicId), partition);
-    sent.catch(() => {}); // it is awaited later
-    this.#underWay.push(sent);
-  }
-
-  /** Once a second, or `always`. @throws what sending met */
-  async commitNow(position: Position, always = false): Promise<void> {
-    if (!always && performance.now() - this.#committedAt < COMMIT_MS) return;
-    await this.settle();
-    await this.#progress.reached([position]);
-    this.#committedAt = performance.now();
-  }
-
-  /** Resolves when all that was sent is acknowledged. */
-  async settle(): Promise<void> {
-    const underWay = this.#underWay;
-    this.#underWay = [];
-    await Promise.all(underWay);
   }
 }
 
