@@ -16,7 +16,8 @@ import { readRecords } from "../src/record-batch/records.ts";
 import { describeMachine } from "./machine.ts";
 import type { Job } from "./peers/peer.ts";
 import { spillway, spillwayAtLeastOnce } from "./peers/spillway.ts";
-import { type Guarantee, rounded } from "./result.ts";
+import type { Guarantee } from "./result.ts";
+import { rounded } from "./statistics.ts";
 import { Topics } from "./topics.ts";
 
 const SOURCE_PARTITIONS = 3;

@@ -1,20 +1,19 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
-import { lastLines } from "../services/command.ts";
 import type { Reaper } from "../services/reaper.ts";
-import { ServiceProcess } from "../services/service-process.ts";
 import { waitUntil } from "../services/wait-until.ts";
 import type { Position } from "../src/kafka/topic-partition.ts";
 import { countRecords } from "./count-records.ts";
-import type { Job, Peer, Variant } from "./peers/peer.ts";
+import { endedByItself, startPeer } from "./peer-process.ts";
+import type { Peer, Variant } from "./peers/peer.ts";
 import { cpuSecondsOf, machineCpuSeconds, peakRssMiBOf } from "./proc.ts";
-import { type BenchCodec, type Round, rounded } from "./result.ts";
+import type { BenchCodec, Round } from "./result.ts";
+import { rounded } from "./statistics.ts";
 import { offsetsBetween, type Topics } from "./topics.ts";
 
 const FIRST_RECORD_MS = 60_000;
-const STOP_MS = 30_000;
 
 export interface Bench {
   readonly topics: Topics;
@@ -66,14 +65,14 @@ export async function measure(bench: Bench, run: Run): Promise<Round> {
     nodeFlags: bench.nodeFlags,
   };
   await topics.create(target, bench.targetPartitions);
-  const process = await startPeer(bench.reaper, peer, variant, job);
+  const process = await startPeer(bench.reaper, { name: peer.name, directory, ...(await variant.command(job)) });
   let first: Snapshot;
   let last: Snapshot;
   let peakRssMiB: number;
   try {
     const start = await topics.start(target);
     const hasRecords = async () => {
-      if (!process.running) throw await ended(process, peer);
+      if (!process.running) throw await endedByItself(process);
       return offsetsBetween(start, await topics.end(target)) > 0;
     };
     await waitUntil(hasRecords, {
@@ -84,7 +83,7 @@ export async function measure(bench: Bench, run: Run): Promise<Round> {
     await pause(bench.warmupSeconds[peer.warmup] * 1_000);
     first = await look(bench, target, process.pid);
     await pause(bench.windowSeconds * 1_000);
-    if (!process.running) throw await ended(process, peer);
+    if (!process.running) throw await endedByItself(process);
     last = await look(bench, target, process.pid);
     peakRssMiB = peakRssMiBOf(process.pid);
     await assertNotAtEnd(bench, run, target);
@@ -116,25 +115,6 @@ export async function measure(bench: Bench, run: Run): Promise<Round> {
   };
 }
 
-async function startPeer(reaper: Reaper, peer: Peer, variant: Variant, job: Job): Promise<ServiceProcess> {
-  const { command, args, env } = await variant.command(job);
-  const process = new ServiceProcess(
-    {
-      name: peer.name,
-      command,
-      args,
-      ...(env === undefined ? {} : { env }),
-      logFile: join(job.directory, "log"),
-      startTimeoutMs: 10_000,
-      stopTimeoutMs: STOP_MS,
-      isReady: () => true, // that it relays is awaited from outside
-    },
-    reaper,
-  );
-  await process.start();
-  return process;
-}
-
 async function look(bench: Bench, target: string, pid: number): Promise<Snapshot> {
   const ends = await bench.topics.end(target);
   return {
@@ -153,9 +133,4 @@ async function assertNotAtEnd({ topics }: Bench, { peer, source }: Run, target: 
   const [written, preloaded] = [await size(target), await size(source)];
   if (written < preloaded) return;
   throw new Error(`${peer.name} came to the end of the source topic: preload more than ${preloaded} records`);
-}
-
-async function ended(process: ServiceProcess, peer: Peer): Promise<Error> {
-  const log = await readFile(process.spec.logFile, "utf8").catch(() => "");
-  return new Error(`${peer.name} ended by itself:\n${lastLines(log, 20)}`);
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { positive, some } from "./arguments.ts";
 import { BENCH_CODECS, type BenchCodec, GUARANTEES, type Guarantee, PEER_NAMES, type PeerName } from "./result.ts";
 
 export interface BenchOptions {
@@ -69,19 +70,4 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     sourceBatchBytes: positive("source-batch", values["source-batch"] ?? "16384"),
     profiles: values["cpu-prof"],
   };
-}
-
-function positive(name: string, value: string): number {
-  const number = Number(value);
-  if (!(number > 0)) throw new TypeError(`--${name} takes a number above 0, not ${value}`);
-  return number;
-}
-
-function some<T extends string>(name: string, value: string | undefined, all: readonly T[]): readonly T[] {
-  if (value === undefined) return all;
-  return value.split(",").map((item) => {
-    const found = all.find((one) => one === item);
-    if (found === undefined) throw new TypeError(`--${name} takes some of ${all.join()}, not ${item}`);
-    return found;
-  });
 }

@@ -22,6 +22,8 @@ export interface PreloadOptions {
   readonly records: number;
   /** A batch is full at so many bytes as it is stored, as with the Java producer's batch.size. */
   readonly batchBytes: number;
+  /** How many different keys; see values.ts for what they are unless told. */
+  readonly keys?: number;
 }
 
 /** Fills a topic with batches as a producer of records would have made them. */
@@ -71,7 +73,8 @@ export function makeBatches({
   partitions,
   codec,
   batchBytes,
-}: Pick<PreloadOptions, "partitions" | "codec" | "batchBytes">): Cycle {
+  keys,
+}: Pick<PreloadOptions, "partitions" | "codec" | "batchBytes" | "keys">): Cycle {
   const timestamp = Date.now();
   const builders = Array.from({ length: partitions }, () => new BatchBuilder());
   const batches: PartitionBatch[] = [];
@@ -80,7 +83,7 @@ export function makeBatches({
   let recordBytes = 0;
   let storedBytes = 0;
   for (let index = 0; index < DISTINCT_RECORDS; index++) {
-    const key = keyOf(index);
+    const key = keyOf(index, keys);
     const partition = partitionForKey(key, 0, key.length, partitions);
     const builder = builders[partition] as BatchBuilder;
     builder.append({ key, value: jsonOf(index), timestamp: timestamp + (index >> 6) });

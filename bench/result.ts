@@ -1,4 +1,5 @@
 import type { Machine } from "./machine.ts";
+import { median, rounded } from "./statistics.ts";
 
 export const BENCH_CODECS = ["none", "lz4", "zstd"] as const;
 export type BenchCodec = (typeof BENCH_CODECS)[number];
@@ -121,17 +122,4 @@ export function bestVariant(rounds: readonly Round[]): NonEmpty<Round> {
   const [first, ...others] = complete.toSorted((a, b) => speed(b) - speed(a))[0] ?? [];
   if (first === undefined) throw new RangeError("no rounds");
   return [first, ...others];
-}
-
-/** @throws RangeError if there are none */
-export function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const upper = sorted[sorted.length >> 1];
-  const lower = sorted[(sorted.length - 1) >> 1];
-  if (upper === undefined || lower === undefined) throw new RangeError("the median of nothing");
-  return (upper + lower) / 2;
-}
-
-export function rounded(number: number, decimals: number): number {
-  return Number(number.toFixed(decimals));
 }

@@ -4,12 +4,22 @@ const HEADINGS = ["codec", "relay", "guarantee", "records/s", "MB/s", "CPU µs/r
 
 /** The rows for a terminal. */
 export function consoleTable({ rows }: Pick<BenchResult, "rows">): string {
-  const lines = [HEADINGS, ...rows.map(cells)];
-  const widths = HEADINGS.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return aligned([HEADINGS, ...rows.map(cells)], 3);
+}
+
+/**
+ * Lines of cells in columns.
+ * @param words how many columns from the left hold words: the others are aligned to the right
+ */
+export function aligned(lines: readonly (readonly string[])[], words: number): string {
+  const columns = lines[0]?.length ?? 0;
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  );
   return lines
     .map((line) =>
       line
-        .map((cell, column) => (column < 3 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+        .map((cell, column) => (column < words ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
         .join("  "),
     )
     .join("\n");

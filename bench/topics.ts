@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { ensureTopic } from "../src/kafka/admin.ts";
 import { Brokers, type TopicMetadata } from "../src/kafka/cluster.ts";
+import { committedOffsets } from "../src/kafka/group-offsets.ts";
 import { EARLIEST, LATEST, offsetsAt } from "../src/kafka/offsets.ts";
 import { KAFKA_DEFAULTS, type KafkaOptions } from "../src/kafka/options.ts";
 import { array, int16, int32, nullableString, struct, uuid, ZERO_UUID } from "../src/kafka/protocol/codec.ts";
@@ -45,6 +46,23 @@ export class Topics implements AsyncDisposable {
   /** How far readers of committed records see: what is in the log and in no open transaction. */
   async end(topic: string): Promise<readonly Position[]> {
     return await this.#offsets(topic, LATEST);
+  }
+
+  /** Records that a group has committed in a topic, over all its partitions. */
+  async committed(group: string, topic: string, partitions: number): Promise<number> {
+    const offsets = await this.committedOffsets(group, topic, partitions);
+    return [...offsets.values()].reduce((sum, offset) => sum + Number(offset), 0);
+  }
+
+  /** What a group has committed in a topic, by partition. */
+  async committedOffsets(group: string, topic: string, partitions: number): Promise<ReadonlyMap<number, bigint>> {
+    await this.#brokers.connect(AbortSignal.timeout(OFFSETS_TIMEOUT_MS), this.#log);
+    // The first group of a cluster waits for its coordinator.
+    return await retry(() => committedOffsets(this.#brokers, group, { topic, partitions }), {
+      signal: AbortSignal.timeout(OFFSETS_TIMEOUT_MS),
+      backoff: { baseMs: 20, maxMs: 500 },
+      deadlineMs: OFFSETS_TIMEOUT_MS,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,8 +9,8 @@ const VENUES = ["binance", "coinbase", "kraken", "bitstamp", "okx", "bybit", "ge
 const START = Date.UTC(2025, 0, 1);
 
 /** One of the keys, all equally likely. */
-export function keyOf(index: number): Buffer {
-  const number = randomUint32(SEED, 0, index) % KEYS;
+export function keyOf(index: number, keys = KEYS): Buffer {
+  const number = randomUint32(SEED, 0, index) % keys;
   return Buffer.from(`key-${String(number).padStart(KEY_BYTES - 4, "0")}`, "latin1");
 }
 

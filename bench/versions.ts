@@ -11,9 +11,14 @@ export function versionsOf(java: string, kafkaJars: string): Versions {
     node: process.versions.node,
     kafka: jarVersion(kafkaJars, "kafka-server"),
     "kafka-streams": STREAMS_VERSION,
-    java: /Runtime Environment.*\(build ([^)]+)\)/.exec(java)?.[1] ?? java.trim().split("\n")[0] ?? "unknown",
+    java: javaVersion(java),
     kafkajs: packageVersion(import.meta.resolve("kafkajs/package.json")),
   };
+}
+
+/** Of what a virtual machine says of itself. */
+export function javaVersion(java: string): string {
+  return /Runtime Environment.*\(build ([^)]+)\)/.exec(java)?.[1] ?? java.trim().split("\n")[0] ?? "unknown";
 }
 
 export function packageVersion(file: string | URL): string {

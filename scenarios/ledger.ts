@@ -20,7 +20,18 @@ export interface Verdict {
   readonly strangers: number;
 }
 
-type Place = Pick<AcknowledgedPlace, "partition" | "offset">;
+type Place = Pick<AcknowledgedPlace, "partition" | "offset"> & {
+  /** Where messages go to several topics. */
+  readonly topicId?: string;
+};
+
+/** Names the document of a message. */
+type DocumentName = (key: string, sequence: number, place: Place) => string;
+
+/** How a sink names it, by where it lies. Spelled out here once more, too. */
+export function originId(_key: string, _sequence: number, { topicId = "", partition, offset }: Place): string {
+  return `${topicId}-${partition}-${offset}`;
+}
 
 /**
  * Every message that a producer had acknowledged, against every document. It knows the messages from acknowledgements
@@ -35,26 +46,31 @@ export class Ledger {
     return this.#count;
   }
 
-  acknowledged(key: string, sequence: number, { partition, offset }: Place): void {
+  acknowledged(key: string, sequence: number, { topicId, partition, offset }: Place): void {
+    const place = topicId === undefined ? { partition, offset } : { topicId, partition, offset };
     const ofKey = this.#places.get(key);
-    if (ofKey === undefined) this.#places.set(key, placed([], sequence, { partition, offset }));
-    else placed(ofKey, sequence, { partition, offset });
+    if (ofKey === undefined) this.#places.set(key, placed([], sequence, place));
+    else placed(ofKey, sequence, place);
     this.#count++;
   }
 
-  /** @param isDone whether the service was done with what lies there in the hot topic */
-  async verdict(documents: AsyncIterable<StoredDocument>, isDone: (place: Place) => boolean): Promise<Verdict> {
+  /**
+   * @param isDone whether the service was done with what lies there in the hot topic
+   * @param nameOf how it names documents
+   */
+  async verdict(
+    documents: AsyncIterable<StoredDocument>,
+    isDone: (place: Place) => boolean,
+    nameOf: DocumentName = documentId,
+  ): Promise<Verdict> {
     const seen = new Map<string, Set<number>>();
     const latest = new Map<string, number>();
     let [count, duplicates, orderViolations, strangers] = [0, 0, 0, 0];
     for await (const { id, key, sequence: stored } of documents) {
       count++;
       const sequence = Number(stored);
-      if (
-        typeof key !== "string" ||
-        this.#places.get(key)?.[sequence] === undefined ||
-        id !== documentId(key, sequence)
-      ) {
+      const place = typeof key === "string" ? this.#places.get(key)?.[sequence] : undefined;
+      if (typeof key !== "string" || place === undefined || id !== nameOf(key, sequence, place)) {
         strangers++;
         continue;
       }

@@ -1,8 +1,15 @@
 import { parseArgs } from "node:util";
 import { FULL_PACE, type Pace, SCENARIO_NAMES, type ScenarioName, SHORT_PACE } from "./catalog.ts";
+import { LADDER_NAMES, type LadderName } from "./ladder/catalog.ts";
+import { PER_TOPIC } from "./per-topic/figures.ts";
+
+export const ALL_NAMES = [...SCENARIO_NAMES, ...LADDER_NAMES, PER_TOPIC] as const;
+export type AnyScenario = (typeof ALL_NAMES)[number];
 
 export interface ScenarioOptions {
   readonly names: readonly ScenarioName[];
+  readonly ladders: readonly LadderName[];
+  readonly perTopic: boolean;
   /** Where the figures go, as JSON. */
   readonly json: string | undefined;
   /** Where the page with the curves goes. */
@@ -14,13 +21,13 @@ export interface ScenarioOptions {
 }
 
 export const USAGE = `npm run scenarios -- [NAME…] [options]
-  NAME             ${SCENARIO_NAMES.join("\n                   ")}
+  NAME             ${ALL_NAMES.join("\n                   ")}
                    all of them unless named
   --json FILE      writes the figures there
   --report FILE    writes a page with the curves there; scenarios.html unless told
   --seed N         of the flood's keys; 1 unless told
-  --short          10 s of quiet and of flood: to see that it works, not how fast
-  --compose        on the services of docker-compose.yml
+  --short          10 s of quiet and of flood, a second for each row: to see that it works, not how fast
+  --compose        on the services of docker-compose.yml; not the ladders, nor ${PER_TOPIC}
 `;
 
 /** @throws TypeError for what isn't an option or a scenario */
@@ -34,8 +41,14 @@ export function parseOptions(args: readonly string[]): ScenarioOptions {
   });
   const seed = Number(values.seed ?? "1");
   if (!Number.isSafeInteger(seed)) throw new TypeError(`--seed takes an integer, not ${values.seed}`);
+  const named: readonly AnyScenario[] = positionals.length === 0 ? ALL_NAMES : positionals.map(scenarioName);
+  const isNamed = (name: AnyScenario): boolean => named.includes(name);
+  const [names, ladders] = [SCENARIO_NAMES.filter(isNamed), LADDER_NAMES.filter(isNamed)];
+  if (values.compose && names.length < new Set(named).size) {
+    throw new TypeError(`--compose is for ${SCENARIO_NAMES.join(", ")}: name those that you want`);
+  }
   return {
-    names: positionals.length === 0 ? SCENARIO_NAMES : [...new Set(positionals.map(scenarioName))],
+    ...{ names, ladders, perTopic: isNamed(PER_TOPIC) },
     json: values.json,
     report: values.report ?? "scenarios.html",
     seed,
@@ -44,8 +57,8 @@ export function parseOptions(args: readonly string[]): ScenarioOptions {
   };
 }
 
-function scenarioName(name: string): ScenarioName {
-  const found = SCENARIO_NAMES.find((one) => one === name);
+function scenarioName(name: string): AnyScenario {
+  const found = ALL_NAMES.find((one) => one === name);
   if (found === undefined) throw new TypeError(`there is no scenario ${name}`);
   return found;
 }

@@ -1,5 +1,6 @@
 /**
- * The mission's figure: how much a flood slows live messages down, with the same service behind it in several ways.
+ * The mission's figure: how much a flood slows live messages down, with the same service behind it in several ways. And
+ * the accounts' ladders, with a row of Spillway's beneath them.
  * `npm run scenarios -- --json FILE`; see options.ts for the rest. Ends with 0 only if every check passed.
  */
 import { constants } from "node:fs";
@@ -11,12 +12,16 @@ import { packageVersion } from "../bench/versions.ts";
 import { Reaper } from "../services/reaper.ts";
 import { scenarioOf } from "./catalog.ts";
 import { type Figures, faultsOf, resultOf } from "./figures.ts";
+import { ladderPace } from "./ladder/catalog.ts";
+import { ladderResult } from "./ladder/figures.ts";
 import { parseOptions, type ScenarioOptions, USAGE } from "./options.ts";
+import { perTopicResult } from "./per-topic/figures.ts";
 import { openPlaces } from "./places.ts";
 import { playScenario } from "./play.ts";
 import { Relays } from "./relays.ts";
 import { type Report, reportPage } from "./report/html.ts";
 import { consoleTable } from "./report/table.ts";
+import { runSinks } from "./sinks.ts";
 
 const EXIT = { ok: 0, failed: 9, usage: 2, interrupted: 130 } as const;
 
@@ -50,12 +55,26 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function runAll({ names, seed, pace, compose }: ScenarioOptions, signal: AbortSignal): Promise<Report> {
+async function runAll(options: ScenarioOptions, signal: AbortSignal): Promise<Report> {
   await using guard = new Reaper();
+  const { seed, pace } = options;
+  const { figures, versions: places } = await floods(options, guard, signal);
+  const sinks = await runSinks({ ...options, isFull: pace.isFull }, { guard, print, signal });
+  const versions = {
+    spillway: packageVersion(new URL("../package.json", import.meta.url)),
+    node: process.versions.node,
+    kafkajs: packageVersion(import.meta.resolve("kafkajs/package.json")),
+    ...places,
+  };
+  return { takenAt: new Date().toISOString(), machine: describeMachine(), versions, seed, pace, figures, ...sinks };
+}
+
+async function floods({ names, seed, pace, compose }: ScenarioOptions, guard: Reaper, signal: AbortSignal) {
+  const figures: Figures[] = [];
+  if (names.length === 0) return { figures, versions: {} };
   await using places = await openPlaces({ compose, log: print, signal });
   const log = pino({ level: "warn" }, pino.destination(2));
   const parts = { places, relays: new Relays(guard, print), guard, log, say: print, signal };
-  const figures: Figures[] = [];
   for (const name of names) {
     const played = await playScenario(scenarioOf(name), pace, seed, parts);
     figures.push(played);
@@ -63,21 +82,19 @@ async function runAll({ names, seed, pace, compose }: ScenarioOptions, signal: A
     for (const fault of faultsOf(played, pace)) print(`  ✖ ${fault}`);
   }
   const { database, kafka } = places;
-  const versions = {
-    spillway: packageVersion(new URL("../package.json", import.meta.url)),
-    node: process.versions.node,
-    kafka,
-    kafkajs: packageVersion(import.meta.resolve("kafkajs/package.json")),
-    database,
-  };
-  return { takenAt: new Date().toISOString(), machine: describeMachine(), versions, seed, pace, figures };
+  return { figures, versions: { kafka, database } };
 }
 
 async function conclude(report: Report, { json, report: page, pace }: ScenarioOptions): Promise<number> {
-  const results = report.figures.map((one) => resultOf(one, pace));
-  print(`\n${consoleTable(report.figures, pace)}`);
+  const { figures, ladders, perTopic } = report;
+  const results = [
+    ...figures.map((one) => resultOf(one, pace)),
+    ...ladders.map((one) => ladderResult(one, ladderPace(pace.isFull))),
+    ...(perTopic === undefined ? [] : [perTopicResult(perTopic)]),
+  ];
+  if (figures.length > 0) print(`\n${consoleTable(figures, pace)}`);
   await writeFile(page, reportPage(report));
-  print(`\nThe curves: ${page}`);
+  print(`\nThe page: ${page}`);
   if (json !== undefined) await writeFile(json, `${JSON.stringify(results, undefined, 2)}\n`);
   return results.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed;
 }

@@ -4,7 +4,7 @@ import { createJava, type Java } from "./kafka/java.ts";
 import type { Preparation } from "./preparation.ts";
 import type { ServiceProcess } from "./service-process.ts";
 
-/** Control of the database's process. Its data stays until all services are stopped. */
+/** Control of the process of a database or schema registry. Its data stays until all services are stopped. */
 export interface ProcessControl {
   /** For measuring what it uses. */
   pid(): number;

@@ -34,6 +34,7 @@ const SOCIABLE = [
   "job",
   "preflight",
   "protocol",
+  "registry",
   "relay",
   "steering",
   "verify",

@@ -1,17 +1,16 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { builtArtifact } from "../../services/artifacts.ts";
-import { lastLines, runCommand } from "../../services/command.ts";
-import { javaProgram, requireJava, requireMaven } from "../../services/prerequisites.ts";
+import { javaProgram, requireJava } from "../../services/prerequisites.ts";
 import type { Reaper } from "../../services/reaper.ts";
 import type { Guarantee } from "../result.ts";
+import { FETCHING, fetchJars, runOrThrow } from "./maven.ts";
 import type { Command, Job, Peer, Variant } from "./peer.ts";
 
 export const STREAMS_VERSION = "4.3.0";
 
 const POM = join(import.meta.dirname, "../java/pom.xml");
 const SOURCE = join(import.meta.dirname, "../java/StreamsRelay.java");
-const COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 
 const JVM = ["-Xms512m", "-Xmx512m", "-XX:+UseParallelGC"];
 
@@ -44,20 +43,15 @@ export async function streamsProgram(
   log: (line: string) => void,
 ): Promise<StreamsProgram> {
   const java = await requireJava(reaper);
-  const run = async (command: string, args: readonly string[]) => {
-    const { code, stdout, stderr } = await runCommand(command, args, { timeoutMs: 10 * 60_000, reaper, signal });
-    if (code !== 0) throw new Error(`${command} failed:\n${lastLines(stdout + stderr, 20)}`);
-  };
   const classes = await builtArtifact(
     {
       name: `kafka-streams-relay-${STREAMS_VERSION}`,
-      inputs: [await readFile(POM, "utf8"), await readFile(SOURCE, "utf8"), java, COPY],
+      inputs: [await readFile(POM, "utf8"), await readFile(SOURCE, "utf8"), java, FETCHING],
       async build(directory) {
-        await requireMaven(reaper);
         log(`Fetching Kafka Streams ${STREAMS_VERSION} with Maven, this once (some 10 s, 92 MB) …`);
-        await run("mvn", ["-B", "-q", "-f", POM, COPY, "-DincludeScope=runtime", `-DoutputDirectory=${directory}`]);
+        await fetchJars(POM, directory, reaper, signal);
         const javac = javaProgram().replace(/java$/, "javac");
-        await run(javac, ["-cp", join(directory, "*"), "-d", directory, SOURCE]);
+        await runOrThrow(javac, ["-cp", join(directory, "*"), "-d", directory, SOURCE], reaper, signal);
       },
     },
     signal,

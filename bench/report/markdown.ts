@@ -1,5 +1,6 @@
 import { BENCH_CODECS, type BenchCodec, type BenchResult, GUARANTEES, type PeerName, type Row } from "../result.ts";
 import { cells, roundCells, thousands } from "../table.ts";
+import { settingsList, table } from "./parts.ts";
 
 export interface ReportParts {
   readonly result: BenchResult;
@@ -9,13 +10,11 @@ export interface ReportParts {
   readonly notes: string;
 }
 
-/** The page with the figures of one run of the benchmark. */
-export function page({ result, chart, notes }: ReportParts): string {
+/** The part of the page with the figures of one run of the relay's benchmark. */
+export function relayPart({ result, chart, notes }: ReportParts): string {
   const { rows, rounds } = result;
-  return `${[
-    "# Benchmarks",
-    "",
-    "<!-- Written by `node bench/report.ts FILE` from the result of `npm run bench:relay -- --json FILE`; the words at the end are those of bench/notes.md. -->",
+  return [
+    "<!-- From the result of `npm run bench:relay -- --json FILE`; the words at the end are those of bench/notes.md. -->",
     "",
     "## The relay",
     "",
@@ -76,7 +75,7 @@ export function page({ result, chart, notes }: ReportParts): string {
     ),
     "",
     notes.trim(),
-  ].join("\n")}\n`;
+  ].join("\n");
 }
 
 function introduction({ machine, versions, takenAt, settings, sources }: BenchResult): string[] {
@@ -153,17 +152,13 @@ function method({ settings, peers }: BenchResult): string[] {
   ];
 }
 
-/** One line for each way a peer was run. Where the codecs differ in a value, all its values stand there. */
 function peerSettings({ peers }: BenchResult): string[] {
-  const byVariant = Map.groupBy(peers, ({ name, guarantee, variant }) => `\`${name}\`, ${guarantee} (${variant})`);
-  return [...byVariant].map(([who, described]) => {
-    const pairs = described.flatMap(({ settings }) => Object.entries(settings));
-    const byKey = Map.groupBy(pairs, ([key]) => key);
-    const list = [...byKey].map(
-      ([key, values]) => `${key} = ${[...new Set(values.map(([, value]) => value))].join(" / ")}`,
-    );
-    return `- ${who}: ${list.join("; ")}`;
-  });
+  return settingsList(
+    peers.map(({ name, guarantee, variant, settings }) => ({
+      who: `\`${name}\`, ${guarantee} (${variant})`,
+      settings,
+    })),
+  );
 }
 
 function ratio(row: Row, rows: readonly Row[], to: PeerName): string {
@@ -184,10 +179,4 @@ function percent(row: Row, limit: Row): string {
 
 function title(codec: BenchCodec): string {
   return codec === "none" ? "Not compressed" : codec;
-}
-
-/** @param words how many columns from the left hold words: the others are aligned to the right */
-function table(headings: readonly string[], lines: readonly (readonly string[])[], words: number): string[] {
-  const line = (parts: readonly string[]) => `| ${parts.join(" | ")} |`;
-  return [line(headings), line(headings.map((_, column) => (column < words ? "---" : "---:"))), ...lines.map(line)];
 }

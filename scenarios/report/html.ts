@@ -1,7 +1,11 @@
 import type { Machine } from "../../bench/machine.ts";
 import { FLOOD_KEYS, FLOOD_PER_SECOND, LIVE_PER_SECOND, type Pace, scenarioOf, WRITE_MS } from "../catalog.ts";
 import { type Figures, faultsOf } from "../figures.ts";
+import type { LadderFigures } from "../ladder/figures.ts";
+import type { PerTopicFigures } from "../per-topic/figures.ts";
 import { curves, escaped } from "./curves.ts";
+import { row, table } from "./rows.ts";
+import { sinkFaults, sinkSections } from "./sinks.ts";
 import { cells, HEADINGS } from "./table.ts";
 
 /** All that one run of scenarios gave. */
@@ -12,6 +16,8 @@ export interface Report {
   readonly seed: number;
   readonly pace: Pace;
   readonly figures: readonly Figures[];
+  readonly ladders: readonly LadderFigures[];
+  readonly perTopic?: PerTopicFigures;
 }
 
 const DATA_ID = "report";
@@ -19,8 +25,10 @@ const DATA_ID = "report";
 /** A page that needs nothing but itself. The figures are in it as JSON, too: see `reportOf`. */
 export function reportPage(report: Report): string {
   const { figures, pace, takenAt } = report;
-  const rows = figures.map((one) => row(cells(one, pace), "td"));
-  const faults = figures.flatMap((one) => faultsOf(one, pace).map((fault) => `${one.scenario}: ${fault}`));
+  const faults = [
+    ...figures.flatMap((one) => faultsOf(one, pace).map((fault) => `${one.scenario}: ${fault}`)),
+    ...sinkFaults(report),
+  ];
   return `${[
     "<!doctype html>",
     '<html lang="en">',
@@ -31,19 +39,27 @@ export function reportPage(report: Report): string {
     "<h1>Live messages in a flood</h1>",
     `<p>${escaped(setting(report))}</p>`,
     pace.isFull ? "" : "<p><strong>A short run: its figures say that it works, and nothing about speed.</strong></p>",
-    curves(figures),
-    `<table><thead>${row(HEADINGS, "th")}</thead><tbody>${rows.join("")}</tbody></table>`,
-    `<ul>${figures.map((one) => `<li><b>${one.scenario}</b>: ${escaped(details(one))}</li>`).join("")}</ul>`,
+    ...(figures.length === 0 ? [] : floodSection(report)),
+    ...sinkSections(report),
     faults.length === 0
       ? ""
       : `<h2>Not as it should be</h2><ul>${faults.map((one) => `<li>${escaped(one)}</li>`).join("")}</ul>`,
-    `<p>${escaped(READING)}</p>`,
     // The only character sequence that could end the element is one that JSON may escape.
     `<script type="application/json" id="${DATA_ID}">${JSON.stringify(report).replaceAll("<", "\\u003c")}</script>`,
     "</body></html>",
   ]
     .filter((line) => line !== "")
     .join("\n")}\n`;
+}
+
+function floodSection({ figures, pace }: Report): string[] {
+  const rows = figures.map((one) => row(cells(one, pace), "td"));
+  return [
+    curves(figures),
+    table(row(HEADINGS, "th"), rows),
+    `<ul>${figures.map((one) => `<li><b>${one.scenario}</b>: ${escaped(details(one))}</li>`).join("")}</ul>`,
+    `<p>${escaped(READING)}</p>`,
+  ];
 }
 
 /** The figures of a page that `reportPage` has made. @throws TypeError if it is none */
@@ -90,10 +106,6 @@ export const READING = [
   "Where a scenario is cut off at the flood's end, those still waiting count with their age then: their real latency is longer, and so is p99 (≥).",
   "Isolation is p99 in the flood over p99 in quiet, under the same scenario.",
 ].join(" ");
-
-function row(texts: readonly string[], cell: "td" | "th"): string {
-  return `<tr>${texts.map((text) => `<${cell}>${escaped(text)}</${cell}>`).join("")}</tr>`;
-}
 
 const STYLE = [
   "body { font: 15px/1.5 system-ui, sans-serif; color: #24292f; max-width: 1280px; margin: 2em auto; padding: 0 1em }",

@@ -1,4 +1,4 @@
-import { thousands } from "../../bench/table.ts";
+import { aligned, thousands } from "../../bench/table.ts";
 import type { Pace } from "../catalog.ts";
 import { type Figures, resultOf } from "../figures.ts";
 
@@ -35,15 +35,7 @@ export function cells(figures: Figures, pace: Pace): readonly string[] {
 
 /** The table for a terminal. */
 export function consoleTable(all: readonly Figures[], pace: Pace): string {
-  const lines = [HEADINGS, ...all.map((one) => cells(one, pace))];
-  const widths = HEADINGS.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-        .join("  "),
-    )
-    .join("\n");
+  return aligned([HEADINGS, ...all.map((one) => cells(one, pace))], 1);
 }
 
 export function duration(ms: number): string {

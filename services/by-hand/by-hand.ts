@@ -19,6 +19,8 @@ export interface ByHandOptions {
 
 export interface UpOptions extends ByHandOptions {
   readonly brokers?: 1 | 3;
+  /** A schema registry too. */
+  readonly registry?: boolean;
   /** Leaves the services in the background (unless told). Otherwise they run until the signal stops them. */
   readonly detach?: boolean;
   readonly signal?: AbortSignal;
@@ -32,7 +34,8 @@ export async function up(options: UpOptions): Promise<void> {
   await withLock(join(directory, "running.lock"), signal, async () => {
     const found = await findRunning(directory);
     if (found !== undefined) {
-      print("The services run already.");
+      const lacks = options.registry === true && found.registryUrl === undefined;
+      print(`The services run already${lacks ? ", without a schema registry: stop them first to have one" : ""}.`);
       return printAddresses(found, print);
     }
     await startKeeper(directory, options);
@@ -62,9 +65,11 @@ export async function status({ print, directory = artifactsDirectory() }: ByHand
   else printAddresses(running, print);
 }
 
-async function startKeeper(directory: string, { brokers = 1, print, signal }: UpOptions): Promise<void> {
+async function startKeeper(directory: string, options: UpOptions): Promise<void> {
+  const { brokers = 1, registry = false, print, signal } = options;
   await using log = await open(join(directory, "keeper.log"), "w");
-  const keeper = spawn(process.execPath, [join(import.meta.dirname, KEEPER), directory, String(brokers)], {
+  const args = [directory, String(brokers), registry ? "registry" : ""];
+  const keeper = spawn(process.execPath, [join(import.meta.dirname, KEEPER), ...args], {
     detached: true,
     stdio: ["ignore", log.fd, log.fd, "ipc"],
   });
@@ -91,32 +96,36 @@ async function startKeeper(directory: string, { brokers = 1, print, signal }: Up
 /** The same suffix as this file's: .ts from the sources, .js when compiled. */
 const KEEPER = import.meta.filename.endsWith(".ts") ? "keeper.ts" : "keeper.js";
 
-async function upUntilAborted({ print, brokers = 1, signal }: UpOptions): Promise<void> {
+async function upUntilAborted({ print, brokers = 1, registry = false, signal }: UpOptions): Promise<void> {
   if (signal === undefined) throw new TypeError("services in the foreground need a signal that stops them");
   await using services = await startServices({
     kafka: { brokers },
     mongo: true,
     toxiproxy: true,
+    registry,
     own: true,
     log: print,
     signal,
   });
   const { brokers: addresses, mongoUrl, database, toxiproxy } = services;
-  printAddresses({ brokers: addresses, mongoUrl, database, toxiproxy: toxiproxy.url }, print);
+  const registryUrl = registry ? services.registryUrl : undefined;
+  printAddresses({ brokers: addresses, mongoUrl, database, toxiproxy: toxiproxy.url, registryUrl }, print);
   // Neither the services nor a signal keep this process alive.
   const alive = setInterval(() => undefined, 2 ** 30);
   if (!signal.aborted) await once(signal, "abort");
   clearInterval(alive);
 }
 
-type Addresses = Readonly<Pick<Running, "mongoUrl" | "database" | "toxiproxy">> & {
+type Addresses = Readonly<Pick<Running, "mongoUrl" | "database" | "toxiproxy" | "registryUrl">> & {
   readonly brokers: readonly string[];
 };
 
-function printAddresses({ brokers, mongoUrl, database, toxiproxy }: Addresses, print: Print): void {
+function printAddresses({ brokers, mongoUrl, database, toxiproxy, registryUrl }: Addresses, print: Print): void {
   print(`Kafka: ${brokers.join(", ")}`);
   print(`Database: ${mongoUrl} (${database})`);
   print(`toxiproxy: ${toxiproxy}`);
+  if (registryUrl !== undefined) print(`Schema registry: ${registryUrl}`);
   print("To use them in this shell:");
-  print(`export SPILLWAY_BROKERS=${brokers.join(",")} SPILLWAY_MONGO_URL='${mongoUrl}'`);
+  const ofRegistry = registryUrl === undefined ? "" : ` SPILLWAY_REGISTRY_URL='${registryUrl}'`;
+  print(`export SPILLWAY_BROKERS=${brokers.join(",")} SPILLWAY_MONGO_URL='${mongoUrl}'${ofRegistry}`);
 }

@@ -8,7 +8,8 @@ import { type Services, startServices } from "../services.ts";
 import type { KeeperMessage } from "./messages.ts";
 import { forgetRunning, writeRunning } from "./running.ts";
 
-const [, , directory = "", brokers] = process.argv;
+const [, , directory = "", brokers, registry] = process.argv;
+const withRegistry = registry === "registry";
 const token = randomUUID();
 const start = new AbortController();
 
@@ -20,6 +21,7 @@ try {
     kafka: { brokers: brokers === "3" ? 3 : 1 },
     mongo: true,
     toxiproxy: true,
+    registry: withRegistry,
     // Whoever starts services by hand has often exported the addresses of earlier ones.
     own: true,
     log: (line) => tell({ kind: "progress", line }),
@@ -49,6 +51,7 @@ try {
     mongoUrl: services.mongoUrl,
     database: services.database,
     toxiproxy: services.toxiproxy.url,
+    registryUrl: withRegistry ? services.registryUrl : undefined,
   });
   tell({ kind: "ready" });
 } catch (error) {

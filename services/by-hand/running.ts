@@ -13,6 +13,7 @@ const runningSchema = z.object({
   mongoUrl: z.string(),
   database: z.string(),
   toxiproxy: z.string(),
+  registryUrl: z.string().optional(),
 });
 
 export type Running = z.infer<typeof runningSchema>;

@@ -4,7 +4,7 @@ import { freePort } from "../ports.ts";
 /** As seen from the client: `downstream` is what the server answers, `upstream` what the client sends. */
 type Direction = "downstream" | "upstream";
 
-interface LatencyOptions {
+export interface LatencyOptions {
   readonly milliseconds: number;
   readonly jitterMilliseconds?: number;
   readonly direction?: Direction;

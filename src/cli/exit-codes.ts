@@ -6,6 +6,8 @@ export const EXIT = {
   unexpected: 1,
   /** Also an unknown command, flag or argument. */
   configuration: 2,
+  /** `lag --check`: a group loses data, is stalled, or could not be seen. */
+  groupInTrouble: 18,
   /** Not stopped within the deadline after the first signal: what was in flight may be done again. */
   stopTimedOut: 13,
   /** A second signal, or a demo, a hand-back or a word to a relay that was stopped before its end. As a shell reports SIGINT. */
@@ -34,6 +36,8 @@ export const EXIT = {
  * | 14 | a consumer group still has members, or its offsets are not what a take-over or hand-back needs |
  * | 15 | a topic that is to be handed back is not drained |
  * | 16 | the preflight found what can't work, or with --strict what deserves a look |
+ * | 17 | the schema registry could not be reached, or refused |
+ * | 18 | `lag --check`: a group loses data, is stalled, or could not be seen |
  * | 130 | ended at once by a second signal; or a demo that was interrupted |
  */
 const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
@@ -62,6 +66,8 @@ const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   GROUP_MISMATCH: 14,
   NOT_DRAINED: 15,
   PREFLIGHT_FAILED: 16,
+  REGISTRY_UNREACHABLE: 17,
+  REGISTRY_REFUSED: 17,
 };
 
 export function exitCodeOf(error: unknown): number {

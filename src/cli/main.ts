@@ -8,6 +8,7 @@ import { demoCommand } from "./demo.ts";
 import { dlqCommand } from "./dlq.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { handbackCommand } from "./handback.ts";
+import { lagCommand } from "./lag.ts";
 import { printError } from "./print-error.ts";
 import { produceCommand } from "./produce.ts";
 import { relayCommand } from "./relay.ts";
@@ -48,7 +49,7 @@ function createProgram(context: CliContext): Command {
     );
   for (const command of [
     ...[relayCommand(context), ...steeringCommands(context)],
-    ...[verifyCommand(context), handbackCommand(context)],
+    ...[lagCommand(context), verifyCommand(context), handbackCommand(context)],
     ...[sinkCommand(context), dlqCommand(context), produceCommand(context)],
     ...[demoCommand(context), servicesCommand(context), configCommand()],
   ]) {

@@ -8,6 +8,7 @@ import type { RateShape } from "../producer/rate-shape.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { addFlags } from "./flags.ts";
 import { kafkaOptions } from "./kafka-options.ts";
+import { registryOptions } from "./registry-options.ts";
 import { untilStopped } from "./stop-signals.ts";
 import { prepareTopics } from "./topics.ts";
 
@@ -38,12 +39,22 @@ function pricesCommand(context: CliContext): Command {
         seed: values["produce.seed"] ?? DEFAULT_SEED,
       };
       await untilStopped({ log, deadlineMs: STOP_DEADLINE_MS }, async (stop) => {
-        await using outlet = await openOutlet(values, priceTopics(feed), { log, stop });
-        const acknowledged = await runPriceFeed(feed, { outlet, stop, log });
+        const topics = priceTopics(feed);
+        const encoding =
+          values["prices.valueFormat"] === "json" ? {} : { encode: await avroPrices(values, topics, stop) };
+        await using outlet = await openOutlet(values, topics, { log, stop });
+        const acknowledged = await runPriceFeed({ ...feed, ...encoding }, { outlet, stop, log });
         log.info({ acknowledged }, "price feed stopped");
       });
     });
   return command;
+}
+
+/** Registers the schema of prices for each topic. */
+async function avroPrices(values: Values, topics: readonly string[], stop: AbortSignal) {
+  const { RegistryClient } = await import("../decode/registry/client.ts");
+  const { avroPriceEncoder } = await import("../producer/avro-price.ts");
+  return await avroPriceEncoder(new RegistryClient(registryOptions(values)), topics, stop);
 }
 
 function backfillCommand(context: CliContext): Command {

@@ -2,20 +2,22 @@ import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
+import type { Values } from "../config/option-table.ts";
 import { required } from "../config/required.ts";
-import type { SocketAddress } from "../config/steering-kinds.ts";
 import type { RelayOptions } from "../relay/options.ts";
 import { Pace } from "../relay/pace.ts";
 import { Progress } from "../relay/progress.ts";
 import type { JobReport } from "../relay/report.ts";
 import type { Settings } from "../relay/settings.ts";
 import { newRelayStats } from "../relay/stats.ts";
+import { relayVitals } from "../relay/vitals.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions, relayGroup } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
 import { dryRun, lookFirst } from "./preflight.ts";
+import { serve } from "./serve.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 const YIELD_LAG = { kind: "seconds", seconds: 10 } as const;
@@ -40,7 +42,7 @@ export function relayCommand(context: CliContext): Command {
       }
       const report = await untilStopped({ log, deadlineMs: options.drainDeadlineMs + LEAVING_MS }, async (signal) => {
         if (values["relay.preflight"]) await lookFirst(options, { log, strict: values["relay.strict"], signal });
-        return await runWatched(options, values["relay.listen"], { signal, log });
+        return await runWatched(options, values, { signal, log });
       });
       if (report === undefined) return;
       log.info(report, "the job is done");
@@ -52,28 +54,38 @@ export function relayCommand(context: CliContext): Command {
 /** Runs it with whoever wants to see how it does: a terminal or the log where it is a job, HTTP where that is asked for. */
 async function runWatched(
   options: RelayOptions,
-  listen: SocketAddress | undefined,
+  values: Values,
   { signal, log }: { readonly signal: AbortSignal; readonly log: Logger },
 ): Promise<JobReport | undefined> {
   const { runRelay } = await import("../relay/relay.ts");
   const [pace, progress, stats] = [new Pace(), new Progress(), newRelayStats()];
   await using stack = new AsyncDisposableStack();
-  if (listen !== undefined) {
-    const { openControlServer } = await import("../server/control-server.ts");
-    const { relayStatus } = await import("../relay/status.ts");
-    const { changeSettings } = await import("../relay/settings.ts");
-    const { kafka, source, group } = options;
-    const controlled = {
-      status: () => relayStatus({ options, pace, progress, stats }),
-      change: (change: Settings) => changeSettings({ group: group.group, source }, change, { kafka, log, signal }),
-    };
-    stack.use(await openControlServer(listen, controlled, log));
-  }
+  const watched = { options, pace, progress, stats };
+  const { relayStatus } = await import("../relay/status.ts");
+  const serving = await serve(
+    values,
+    {
+      watch: async (registry) => (await import("../metrics/relay-metrics.ts")).watchRelay(registry, watched),
+      vitals: () => relayVitals(watched),
+      status: () => relayStatus(watched),
+      control: { token: values["server.controlToken"], change: changing(options, { signal, log }) },
+    },
+    log,
+  );
+  if (serving !== undefined) stack.use(serving);
   if (options.until !== undefined) {
     const { showProgress } = await import("./relay-progress.ts");
     stack.use(showProgress(progress, { output: process.stdout, log }));
   }
   return await runRelay(options, { signal, log, stats, pace, progress });
+}
+
+/** What HTTP is told goes by the control topic, so that it reaches all instances. */
+function changing({ kafka, source, group }: RelayOptions, { signal, log }: { signal: AbortSignal; log: Logger }) {
+  return async (change: Settings) => {
+    const { changeSettings } = await import("../relay/settings.ts");
+    return await changeSettings({ group: group.group, source }, change, { kafka, log, signal });
+  };
 }
 
 function relayOptions({ values }: Config): RelayOptions {

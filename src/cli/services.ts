@@ -6,7 +6,7 @@ import { untilStopped } from "./stop-signals.ts";
 
 /** What is used of services/by-hand/by-hand.ts. */
 interface ByHand {
-  up(options: { print: Print; brokers: 1 | 3; detach: boolean; signal: AbortSignal }): Promise<void>;
+  up(options: { print: Print; brokers: 1 | 3; registry: boolean; detach: boolean; signal: AbortSignal }): Promise<void>;
   down(options: { print: Print }): Promise<void>;
   status(options: { print: Print }): Promise<void>;
 }
@@ -23,14 +23,15 @@ export function servicesCommand(context: CliContext): Command {
     .command("up")
     .description("start them, and print their addresses")
     .option("--brokers <number>", "how many Kafka brokers: 1 or 3", readBrokers, 1)
+    .option("--registry", "a schema registry too", false)
     .option("--foreground", "until Ctrl-C, instead of in the background", false)
     .action(async () => {
       const { createLogger } = await import("./logger.ts");
-      const { brokers, foreground } = up.opts<{ brokers: 1 | 3; foreground: boolean }>();
+      const { brokers, registry, foreground } = up.opts<{ brokers: 1 | 3; registry: boolean; foreground: boolean }>();
       await withServices(async (services) => {
         const log = createLogger("warn");
         const done = await untilStopped({ log, deadlineMs: STOP_DEADLINE_MS }, async (signal) => {
-          await services.up({ print, brokers, detach: !foreground, signal });
+          await services.up({ print, brokers, registry, detach: !foreground, signal });
           return true;
         });
         if (done === undefined) context.exitCode = EXIT.interrupted;

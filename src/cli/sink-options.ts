@@ -1,9 +1,11 @@
 import type { Values } from "../config/option-table.ts";
 import { required } from "../config/required.ts";
+import type { Decoder } from "../decode/decoder.ts";
 import { parseFieldPath } from "../sink/field-path.ts";
 import type { Model } from "../sink/models/model.ts";
 import type { SinkOptions, SinkRoute } from "../sink/options.ts";
 import type { Target } from "../sink/target.ts";
+import { registryOptions } from "./registry-options.ts";
 
 const DEFAULT_DATABASE = "spillway";
 
@@ -33,6 +35,10 @@ export function routesOf(values: Values): readonly SinkRoute[] {
 }
 
 export async function openTarget(values: Values): Promise<Target> {
+  if (values["sink.target"] === "dynamodb") {
+    const { openDynamoTarget } = await import("../sink/targets/dynamo.ts");
+    return await openDynamoTarget(await dynamoOptions(values));
+  }
   const { openMongoTarget } = await import("../sink/targets/mongo.ts");
   return openMongoTarget(mongoOptions(values));
 }
@@ -50,6 +56,24 @@ export async function modelOf(values: Values, routes: readonly SinkRoute[]): Pro
   return latestModel(collectionOf, shape, field === undefined ? undefined : parseFieldPath(field));
 }
 
+/** Schema registries and their parsers take long to load, so only what is used is. */
+export async function decoderOf(values: Values): Promise<Decoder> {
+  const { bytesDecoder, jsonDecoder, stringDecoder } = await import("../decode/decoder.ts");
+  switch (values["sink.valueFormat"]) {
+    case "json":
+      return jsonDecoder;
+    case "string":
+      return stringDecoder;
+    case "bytes":
+      return bytesDecoder;
+    case "registry": {
+      const { RegistryClient } = await import("../decode/registry/client.ts");
+      const { RegistryDecoder } = await import("../decode/registry/registry-decoder.ts");
+      return new RegistryDecoder(new RegistryClient(registryOptions(values)));
+    }
+  }
+}
+
 function mongoOptions(values: Values) {
   const url = required(values, "mongo.url");
   const database = values["mongo.database"] ?? (namesDatabase(url) ? undefined : DEFAULT_DATABASE);
@@ -60,6 +84,20 @@ function mongoOptions(values: Values) {
     maxPoolSize: values["mongo.maxPoolSize"],
     serverSelectionTimeoutMs: values["mongo.serverSelectionTimeoutMs"],
     writeTimeoutMs: values["mongo.writeTimeoutMs"],
+  };
+}
+
+async function dynamoOptions(values: Values) {
+  const { isConstantName } = await import("../sink/collection-name.ts");
+  const names = routesOf(values).map(({ collection }) => collection);
+  return {
+    tables: [...new Set(names.filter(isConstantName))],
+    key: values["dynamo.key"],
+    createTables: values["dynamo.createTable"],
+    maxSockets: values["dynamo.maxSockets"],
+    requestTimeoutMs: values["dynamo.requestTimeoutMs"],
+    endpoint: values["dynamo.endpoint"],
+    region: values["dynamo.region"],
   };
 }
 

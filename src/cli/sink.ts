@@ -3,11 +3,13 @@ import type { Logger } from "pino";
 import type { Values } from "../config/option-table.ts";
 import type { LostOffsets } from "../kafka/source.ts";
 import type { SinkOptions } from "../sink/options.ts";
+import { sinkVitals } from "../sink/vitals.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
-import { modelOf, openTarget, routesOf, sinkOptions } from "./sink-options.ts";
+import { serve } from "./serve.ts";
+import { decoderOf, modelOf, openTarget, routesOf, sinkOptions } from "./sink-options.ts";
 import { untilStopped } from "./stop-signals.ts";
 import { prepareTopics } from "./topics.ts";
 
@@ -39,24 +41,22 @@ async function run(
 ): Promise<void> {
   const [
     { DeadLetters },
+    { assertNoneParked, controlStore },
+    { letterReader },
     { GroupMember },
     { LastingProducer },
     { openSource },
     { runSink },
     { newSinkStats },
-    { jsonDecoder },
-    { assertNoneParked, controlStore },
-    { letterReader },
   ] = await Promise.all([
     import("../dead-letter/dead-letter.ts"),
+    import("../dead-letter/parked-store.ts"),
+    import("../dead-letter/read-letters.ts"),
     import("../kafka/group-member.ts"),
     import("../kafka/lasting-producer.ts"),
     import("../kafka/source.ts"),
     import("../sink/sink.ts"),
     import("../sink/stats.ts"),
-    import("../decode/decoder.ts"),
-    import("../dead-letter/parked-store.ts"),
-    import("../dead-letter/read-letters.ts"),
   ]);
   const kafka = kafkaOptions(values);
   const routes = routesOf(values);
@@ -82,6 +82,17 @@ async function run(
   await using member = new GroupMember({ ...groupOptions(values, group), kafka, topics, signal, log });
   log.info({ routes, model: values["sink.model"], group, deadLetterTopics }, "writing to the database");
   const stats = newSinkStats();
+  const serving = await serve(
+    values,
+    {
+      watch: async (registry) => (await import("../metrics/sink-metrics.ts")).watchSink(registry, stats),
+      vitals: () => sinkVitals(stats),
+      status: () => ({ routes, group, stats }),
+    },
+    log,
+  );
+  await using stack = new AsyncDisposableStack();
+  if (serving !== undefined) stack.use(serving);
   const onLost = ({ from, to }: LostOffsets) => {
     stats.offsetsLost += Number(to - from);
   };
@@ -90,13 +101,14 @@ async function run(
     {
       member,
       openSource: (positions, stop) => openSource({ ...source, positions, signal: stop }),
-      decoder: jsonDecoder,
+      decoder: await decoderOf(values),
       model: await modelOf(values, routes),
       target,
       deadLetters: new DeadLetters(producer, { suffix }),
       parking: { store: controlStore({ kafka, log }, producer), letters: letterReader({ kafka, log }) },
       signal,
       stats,
+      ...(serving === undefined ? {} : { observer: serving.watched }),
       log,
     },
     options,

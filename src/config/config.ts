@@ -2,14 +2,7 @@ import { SpillwayError } from "../errors.ts";
 import { crossCheck } from "./cross-checks.ts";
 import { type Environment, processEnvironment, readEnvironment } from "./environment.ts";
 import type { ConfiguredCommand } from "./option.ts";
-import {
-  CONFIG_FILE_VARIABLE,
-  fileVariable,
-  OPTION_KEYS,
-  type OptionKey,
-  optionOf,
-  type Values,
-} from "./option-table.ts";
+import { CONFIG_FILE_VARIABLE, OPTION_KEYS, type OptionKey, optionOf, type Values, waysToSet } from "./option-table.ts";
 import { MASK, maskSecrets, maskUri, rememberSecret, rememberUriSecrets } from "./secrets.ts";
 import { describeSource, type Found, type Source } from "./source.ts";
 import { readYamlFile } from "./yaml-file.ts";
@@ -119,12 +112,6 @@ function check(key: OptionKey, { value, source }: Found, command: ConfiguredComm
   // A URI that isn't one can't be taken apart, so nobody knows where in it the secret is.
   const was = option.secret === undefined ? maskSecrets(JSON.stringify(value)) : MASK;
   return { kind: "invalid", problem: `${key} is ${was} (${describeSource(source)}); allowed: ${allowed}` };
-}
-
-function waysToSet(key: OptionKey): string {
-  const option = optionOf(key);
-  const ways = [option.flag, option.env, fileVariable(option)].filter((way) => way !== undefined);
-  return `${ways.join(", ")} or ${key} in a --config file`;
 }
 
 function shown(key: OptionKey, value: unknown): unknown {

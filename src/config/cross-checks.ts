@@ -3,6 +3,7 @@ import { DEMO_CHECKS } from "./checks/demo.ts";
 import { DLQ_CHECKS } from "./checks/dlq.ts";
 import { KAFKA_CHECKS } from "./checks/kafka.ts";
 import { PRODUCE_CHECKS } from "./checks/produce.ts";
+import { REGISTRY_CHECKS } from "./checks/registry.ts";
 import { RELAY_CHECKS } from "./checks/relay.ts";
 import { SINK_CHECKS } from "./checks/sink.ts";
 
@@ -11,6 +12,7 @@ const CHECKS: readonly Check[] = [
   ...RELAY_CHECKS,
   ...SINK_CHECKS,
   ...DLQ_CHECKS,
+  ...REGISTRY_CHECKS,
   ...PRODUCE_CHECKS,
   ...DEMO_CHECKS,
 ];

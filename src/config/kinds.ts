@@ -178,6 +178,26 @@ export function mongoUrl(): Kind<string> {
   return { schema: z.string().regex(MONGO_URL), allowed, shape: "single", placeholder: "url" };
 }
 
+/** Without user information: credentials don't belong there. */
+export function httpUrl(): Kind<string> {
+  const hasNone = ({ username, password }: URL): boolean => username === "" && password === "";
+  return webUrl(hasNone, "http://host[:port] or https://host[:port], without credentials");
+}
+
+/** User information may stand in it. */
+export function registryUrl(): Kind<string> {
+  const isEncoded = ({ username, password }: URL): boolean => !/%(?![0-9a-f]{2})/i.test(username + password);
+  return webUrl(isEncoded, "http://[user:password@]host[:port][/path] or https://…, the password percent-encoded");
+}
+
+function webUrl(hasFitUser: (url: URL) => boolean, allowed: string): Kind<string> {
+  const isUrl = (value: string): boolean => {
+    const url = URL.parse(value);
+    return url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "" && hasFitUser(url);
+  };
+  return { schema: z.string().refine(isUrl), allowed, shape: "single", placeholder: "url" };
+}
+
 type Units = Readonly<Record<string, number>>;
 
 function wholeNumber(units: Units, min: number, max: number): z.ZodType<number> {

@@ -2,12 +2,16 @@ import type { Option, OptionWithDefault } from "./option.ts";
 import { CONSUMER_OPTIONS } from "./options/consumer.ts";
 import { DEMO_OPTIONS } from "./options/demo.ts";
 import { DLQ_OPTIONS } from "./options/dlq.ts";
+import { DYNAMO_OPTIONS } from "./options/dynamo.ts";
 import { GENERAL_OPTIONS } from "./options/general.ts";
 import { HANDOVER_OPTIONS } from "./options/handover.ts";
 import { KAFKA_OPTIONS } from "./options/kafka.ts";
+import { LAG_OPTIONS } from "./options/lag.ts";
 import { PREFLIGHT_OPTIONS } from "./options/preflight.ts";
 import { PRODUCE_OPTIONS } from "./options/produce.ts";
+import { REGISTRY_OPTIONS } from "./options/registry.ts";
 import { RELAY_OPTIONS } from "./options/relay.ts";
+import { SERVER_OPTIONS } from "./options/server.ts";
 import { SINK_OPTIONS } from "./options/sink.ts";
 import { STEERING_OPTIONS } from "./options/steering.ts";
 import { VERIFY_OPTIONS } from "./options/verify.ts";
@@ -19,10 +23,14 @@ export const OPTIONS = {
   ...CONSUMER_OPTIONS,
   ...RELAY_OPTIONS,
   ...STEERING_OPTIONS,
+  ...SERVER_OPTIONS,
   ...PREFLIGHT_OPTIONS,
   ...SINK_OPTIONS,
   ...DLQ_OPTIONS,
+  ...DYNAMO_OPTIONS,
+  ...REGISTRY_OPTIONS,
   ...PRODUCE_OPTIONS,
+  ...LAG_OPTIONS,
   ...VERIFY_OPTIONS,
   ...HANDOVER_OPTIONS,
   ...DEMO_OPTIONS,
@@ -49,6 +57,13 @@ const OTHER_VARIABLES = [CONFIG_FILE_VARIABLE, "SPILLWAY_SERVICES_DIR"];
 /** The variable that names the file to read a secret from. */
 export function fileVariable(option: Option<unknown>): string | undefined {
   return option.secret === undefined ? undefined : `${option.env}_FILE`;
+}
+
+/** How to give an option, in words for messages. */
+export function waysToSet(key: OptionKey): string {
+  const option = optionOf(key);
+  const ways = [option.flag, option.env, fileVariable(option)].filter((way) => way !== undefined);
+  return `${ways.join(", ")} or ${key} in a --config file`;
 }
 
 /** Every variable that means something. */

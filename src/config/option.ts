@@ -7,6 +7,7 @@ export const KAFKA_CLIENTS = [
   "pause",
   "resume",
   "status",
+  "lag",
   "sink",
   "prices",
   "backfill",

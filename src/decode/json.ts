@@ -1,28 +1,15 @@
 import { isUtf8 } from "node:buffer";
 import { messageOf } from "../errors.ts";
-
-/** Why bytes can't be decoded; stands in dead letters, so it is stable. */
-export type PoisonReason =
-  | "invalid-utf8"
-  | "invalid-json"
-  | "too-deep"
-  | "number-out-of-range"
-  | "unpaired-surrogate"
-  | "empty";
-
-/** What decoding yields. Poison is an expected outcome: the record is at fault and no retry will mend it. */
-export type Decoded =
-  | { readonly kind: "value"; readonly value: unknown }
-  | { readonly kind: "poison"; readonly reason: PoisonReason; readonly message: string };
-
-/** Levels of nesting that MongoDB documents as its limit. It also keeps every recursive reader of the value safe. */
-export const MAX_DEPTH = 100;
+import { type Decoded, MAX_DEPTH, poison, Undecodable } from "./decoded.ts";
 
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const INTEGER = /^-?\d+$/;
-/** An exponent of three digits or more, the only short way to write a number that a double can't hold. */
-const LONG_EXPONENT = /\d[eE]\+?\d{3}/;
+/**
+ * An exponent of three digits or more, the only short way to write a number that a double can't hold. Looked for where a
+ * number can begin: ids in hexadecimal are full of such letters between digits.
+ */
+const LONG_EXPONENT = /(?:^|[:[,\s-])\d[\d.]*[eE]\+?\d{3}/;
 /** Numbers with fewer digits than this are exact as doubles. */
 const LONG_RUN = 16;
 
@@ -44,13 +31,9 @@ export function decodeJson(bytes: Buffer): Decoded {
     const value: unknown = needsCare(bytes, text) ? parseExactly(text) : JSON.parse(text);
     return { kind: "value", value };
   } catch (error) {
-    if (error instanceof Inexact) return poison(error.reason, error.message);
+    if (error instanceof Undecodable) return poison(error.reason, error.message);
     return poison("invalid-json", messageOf(error));
   }
-}
-
-function poison(reason: PoisonReason, message: string): Decoded {
-  return { kind: "poison", reason, message };
 }
 
 /** Counts brackets outside of strings. Short values can't be deep, and most values are short. */
@@ -78,6 +61,9 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
 
 /**
  * True if plain `JSON.parse` might lose something. It may say so too often (of a long number inside a string, say): that
@@ -87,7 +73,10 @@ function needsCare(bytes: Buffer, text: string): boolean {
   return hasLongDigitRun(bytes) || text.includes("\\u") || LONG_EXPONENT.test(text);
 }
 
-/** Looks at every 16th byte: a run of 16 digits can't pass between two looks. */
+/**
+ * Whether a number may have that many digits in a row before its point. Looks at every 16th byte: a run of 16 digits can't
+ * pass between two looks.
+ */
 function hasLongDigitRun(bytes: Buffer): boolean {
   for (let i = LONG_RUN - 1; i < bytes.length; i += LONG_RUN) {
     if (!isDigit(bytes[i])) continue;
@@ -95,23 +84,31 @@ function hasLongDigitRun(bytes: Buffer): boolean {
     while (isDigit(bytes[start - 1])) start--;
     let end = i + 1;
     while (isDigit(bytes[end])) end++;
-    if (end - start >= LONG_RUN) return true;
+    if (end - start >= LONG_RUN && canBeginNumber(bytes[start - 1])) return true;
   }
   return false;
 }
 
-function isDigit(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+/** What can stand before a number's first digit; behind anything else digits are part of a string, or of a fraction. */
+function canBeginNumber(before: number | undefined): boolean {
+  switch (before) {
+    case undefined:
+    case COLON:
+    case OPEN_BRACKET:
+    case COMMA:
+    case MINUS:
+    case 0x20:
+    case 0x09:
+    case 0x0a:
+    case 0x0d:
+      return true;
+    default:
+      return false;
+  }
 }
 
-/** A value that BSON can't hold as it was sent. */
-class Inexact extends Error {
-  readonly reason: PoisonReason;
-
-  constructor(reason: PoisonReason, message: string) {
-    super(message);
-    this.reason = reason;
-  }
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
 /** What JSON.parse tells a reviver since ES2025; TypeScript's library for ES2024 doesn't know the third parameter. */
@@ -127,15 +124,15 @@ function parseExactly(text: string): unknown {
 }
 
 function assertWellFormed(text: string): void {
-  if (!text.isWellFormed()) throw new Inexact("unpaired-surrogate", "a string holds half a surrogate pair");
+  if (!text.isWellFormed()) throw new Undecodable("unpaired-surrogate", "a string holds half a surrogate pair");
 }
 
 function exactNumber(value: number, source: string): number | bigint {
-  if (!Number.isFinite(value)) throw new Inexact("number-out-of-range", "a number is beyond the range of a double");
+  if (!Number.isFinite(value)) throw new Undecodable("number-out-of-range", "a number is beyond the range of a double");
   if (Number.isSafeInteger(value) || !INTEGER.test(source)) return value;
   const integer = BigInt(source);
   if (integer >= INT64_MIN && integer <= INT64_MAX) return integer;
   // The double is that very integer, or the text is how a program writes that double.
   if (integer === BigInt(value) || source === String(value)) return value;
-  throw new Inexact("number-out-of-range", "an integer is beyond 64 bits");
+  throw new Undecodable("number-out-of-range", "an integer is beyond 64 bits");
 }

@@ -2,6 +2,7 @@ import { SpillwayError } from "../errors.ts";
 import type { Brokers } from "./cluster.ts";
 import { assertCoordinated, coordinatorOf } from "./coordinator.ts";
 import { ERROR } from "./error-codes.ts";
+import type { ValueOf } from "./protocol/codec.ts";
 import { consumerGroupDescribe, describeGroups, listGroups } from "./protocol/group-messages.ts";
 import { apiVersions } from "./protocol/transaction-messages.ts";
 
@@ -56,17 +57,28 @@ async function consumerMembers(
   coordinator: number,
   group: string,
 ): Promise<readonly Member[] | undefined> {
+  return (await describeConsumerGroup(brokers, coordinator, group))?.members.map(toMember);
+}
+
+/** A group of the consumer protocol; undefined for one of another protocol, or none. @throws SpillwayError as `membershipOf` */
+export async function describeConsumerGroup(
+  brokers: Brokers,
+  coordinator: number,
+  group: string,
+): Promise<ConsumerGroup | undefined> {
   if (!(await speaks(brokers, coordinator, consumerGroupDescribe.key))) return undefined;
   const request = { groupIds: [group], includeAuthorizedOperations: false };
   const { groups } = await brokers.request(consumerGroupDescribe, request, coordinator);
   const [described] = groups;
   if (described === undefined) throw unanswered(group);
-  const { errorCode, members } = described;
+  const { errorCode } = described;
   // A broker may know the request, and have the protocol switched off.
   if (errorCode === ERROR.GROUP_ID_NOT_FOUND || errorCode === ERROR.UNSUPPORTED_VERSION) return undefined;
   assertCoordinated("Describing the group", errorCode, { group });
-  return members.map(toMember);
+  return described;
 }
+
+type ConsumerGroup = ValueOf<typeof consumerGroupDescribe.response>["groups"][number];
 
 async function speaks(brokers: Brokers, broker: number, key: number): Promise<boolean> {
   const request = { clientSoftwareName: "spillway", clientSoftwareVersion: "1" };

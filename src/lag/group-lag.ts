@@ -17,7 +17,7 @@ export interface PartitionLag extends Position {
   readonly seconds: number | undefined;
 }
 
-export interface LagOptions {
+export interface GroupLagOptions {
   readonly kafka: KafkaOptions;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -31,10 +31,10 @@ const AGE_DEADLINE_MS = 5_000;
 
 /** Looks at a group's lag, again and again over the same connections. */
 export class GroupLag implements AsyncDisposable {
-  readonly #options: LagOptions;
+  readonly #options: GroupLagOptions;
   readonly #brokers: Brokers;
 
-  constructor(options: LagOptions) {
+  constructor(options: GroupLagOptions) {
     this.#options = options;
     this.#brokers = new Brokers(options.kafka, options.log);
   }
@@ -72,7 +72,7 @@ export class GroupLag implements AsyncDisposable {
 }
 
 /** By partition: the age of the first record behind the committed offset. */
-async function agesOf(behind: readonly Omit<PartitionLag, "seconds">[], { kafka, log, signal }: LagOptions) {
+async function agesOf(behind: readonly Omit<PartitionLag, "seconds">[], { kafka, log, signal }: GroupLagOptions) {
   const ages = new Map(behind.filter(({ messages }) => messages === 0n).map((lag) => [partitionKey(lag), 0]));
   const waiting = new Map(behind.filter(({ messages }) => messages > 0n).map((lag) => [partitionKey(lag), lag]));
   if (waiting.size === 0) return ages;

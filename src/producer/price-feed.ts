@@ -18,6 +18,20 @@ export interface PriceFeedOptions {
   readonly tickerTimeoutMs?: number;
   /** Ends after so many polls. */
   readonly polls?: number;
+  /** How a price becomes a value, by its topic; as JSON if it isn't given. */
+  readonly encode?: (topic: string, price: Price) => Buffer;
+}
+
+/** What a record says. */
+export interface Price {
+  readonly symbol: PriceSymbol;
+  readonly price: number;
+  readonly currency: "USDT";
+  readonly source: PriceSource;
+  /** The poll it comes from, from 0. */
+  readonly seq: number;
+  /** In milliseconds since the epoch. */
+  readonly at: number;
 }
 
 export interface PriceFeedRun {
@@ -41,7 +55,7 @@ export function priceTopics({ topic }: PriceFeedOptions): string[] {
  * @throws the first failure to deliver one
  */
 export async function runPriceFeed(options: PriceFeedOptions, { outlet, stop, log }: PriceFeedRun): Promise<number> {
-  const everyMs = options.everyMs ?? EVERY_MS;
+  const { everyMs = EVERY_MS, encode = asJson } = options;
   const quotes = new Quotes(options, log);
   const startedAt = performance.now();
   let acknowledged = 0;
@@ -53,8 +67,10 @@ export async function runPriceFeed(options: PriceFeedOptions, { outlet, stop, lo
       const at = Date.now();
       await Promise.all(
         SYMBOLS.map(async (symbol) => {
+          const topic = options.topic ?? topicOf(symbol);
+          const price: Price = { symbol, price: prices[symbol], currency: "USDT", source, seq: poll, at };
           await outlet.ready();
-          await outlet.send(options.topic ?? topicOf(symbol), priceRecord(symbol, prices[symbol], source, poll, at));
+          await outlet.send(topic, priceRecord(price, encode(topic, price)));
           acknowledged++;
         }),
       );
@@ -103,12 +119,12 @@ class Quotes {
   }
 }
 
-function priceRecord(symbol: PriceSymbol, price: number, source: PriceSource, sequence: number, at: number): NewRecord {
-  return {
-    key: Buffer.from(symbol, "latin1"),
-    value: Buffer.from(JSON.stringify({ symbol, price, currency: "USDT", source, seq: sequence, at })),
-    timestamp: at,
-  };
+function priceRecord({ symbol, at }: Price, value: Buffer): NewRecord {
+  return { key: Buffer.from(symbol, "latin1"), value, timestamp: at };
+}
+
+function asJson(_topic: string, price: Price): Buffer {
+  return Buffer.from(JSON.stringify(price));
 }
 
 function topicOf(symbol: PriceSymbol): string {

@@ -60,6 +60,7 @@ export async function runRelay(
   await using _steering = await steer(pace, options, { signal, log });
   await using member = new GroupMember({ ...group, kafka, topics: [source], signal, log });
   for await (const generation of member.generations()) {
+    stats.rebalances++;
     const failed = new AbortController();
     const shares = guarantee.shares(generation.assignment);
     const divided = dividedBy(shares.length, options);
@@ -98,7 +99,7 @@ interface Parts {
 
 /** Relays a share until the generation is over, beginning anew after failures that leave nothing behind. Never rejects. */
 async function relayShare(share: readonly TopicPartition[], generation: Generation, parts: Parts): Promise<void> {
-  const { failed, log } = parts;
+  const { failed, stats, log } = parts;
   const stop = AbortSignal.any([generation.signal, failed.signal]);
   for (let failures = 1; !stop.aborted; failures++) {
     const startedAt = performance.now();
@@ -113,6 +114,7 @@ async function relayShare(share: readonly TopicPartition[], generation: Generati
       if (!canBeginAnew(error)) failed.abort(error);
       else if (stop.aborted) log.warn(why, "ended early: what it had not committed will be relayed again");
       else {
+        stats.deliveryFailures++;
         log.warn(why, "delivery failed: going on where it was last committed");
         // Fenced may mean that a transaction took too long; unless this fails, the partitions are still ours.
         await generation.confirm().catch(() => {});

@@ -11,6 +11,10 @@ export interface RelayStats {
   batchesDeadLettered: number;
   /** Offsets that retention took before they were read, or that `offset-reset` passed over. */
   offsetsLost: number;
+  /** Shares begun anew after a failure that left nothing behind: an aborted transaction, say. */
+  deliveryFailures: number;
+  /** Generations of the group that were joined. */
+  rebalances: number;
   readonly startedAt: number;
 }
 
@@ -23,6 +27,8 @@ export function newRelayStats(): RelayStats {
     transactions: 0,
     batchesDeadLettered: 0,
     offsetsLost: 0,
+    deliveryFailures: 0,
+    rebalances: 0,
     startedAt: Date.now(),
   };
 }

@@ -2,6 +2,7 @@ import { messageOf, SpillwayError } from "../errors.ts";
 import { backoffMs, pause, retry } from "../runtime/backoff.ts";
 import type { Breaker } from "./breaker.ts";
 import { type BurialParts, bury } from "./bury.ts";
+import type { SinkObserver } from "./observer.ts";
 import type { OnDataError } from "./options.ts";
 import type { Outage } from "./outage.ts";
 import { Poisoned, parkBehind } from "./parking.ts";
@@ -19,6 +20,7 @@ import type { Target } from "./target.ts";
 
 export interface BatchWriterParts extends BurialParts, Planning {
   readonly target: Target;
+  readonly observer?: SinkObserver;
   readonly parked?: BurialParts["parked"];
   readonly onDataError: OnDataError;
   /** All batches share it. */
@@ -123,10 +125,10 @@ async function prepareDecoding(batch: readonly InFlightRecord[], parts: BatchWri
   if (decoder.prepare === undefined) return;
   const values = batch.flatMap(({ record: { value } }) => (value === null ? [] : [value]));
   let startedAt = performance.now();
-  await retry(
+  const isAsked = await retry(
     async () => {
       startedAt = performance.now();
-      await decoder.prepare?.(values, abandoned);
+      return await decoder.prepare?.(values, abandoned);
     },
     {
       signal: abandoned,
@@ -135,7 +137,8 @@ async function prepareDecoding(batch: readonly InFlightRecord[], parts: BatchWri
       onRetry: (error) => outages.schemas.failed(startedAt, messageOf(error)),
     },
   );
-  outages.schemas.succeeded(startedAt);
+  // A batch that needs nothing says nothing of the outage of another.
+  if (isAsked) outages.schemas.succeeded(startedAt);
 }
 
 /** Yields the records that can't be written, and with `poisoned` those that follow them. */
@@ -178,7 +181,9 @@ async function writeTo(
 async function writeOnce(collection: string, pending: Pending, parts: BatchWriterParts): Promise<Settled> {
   const { target, progress, stats, abandoned } = parts;
   const operations = pending.tasks.map(({ operation }) => operation);
+  const startedAt = performance.now();
   const outcomes = await target.write(collection, operations, pending.ordered);
+  parts.observer?.wrote(operations.length, performance.now() - startedAt);
   abandoned.throwIfAborted(); // it came too late: these records are somebody else's now
   const settled = settle(pending, outcomes);
   const { written, alreadyWritten, replaced } = settled;

@@ -1,8 +1,8 @@
 import { PART_HEADER } from "../dead-letter/poison.ts";
 import type { DeadLetterReason } from "../dead-letter/reason.ts";
+import type { Decoded } from "../decode/decoded.ts";
 import type { Decoder } from "../decode/decoder.ts";
-import type { Decoded } from "../decode/json.ts";
-import { type Model, originOf } from "./models/model.ts";
+import { originOf, type PlanRecord } from "./models/model.ts";
 import { isNewer, type Operation } from "./operations.ts";
 import { follows, type ParkedSet, type Poisoned } from "./parking.ts";
 import type { InFlightRecord } from "./progress.ts";
@@ -56,7 +56,7 @@ export interface BatchPlan {
 
 export interface Planning {
   readonly decoder: Decoder;
-  readonly model: Model;
+  readonly model: PlanRecord;
   /** Set where a data error parks its key. */
   readonly parked?: Pick<ParkedSet, "standingOf"> | undefined;
 }
@@ -120,7 +120,7 @@ function isPart({ record: { headers } }: InFlightRecord): boolean {
   return headers.some(({ key }) => key === PART_HEADER);
 }
 
-function planRecord({ record, topicId }: InFlightRecord, decoder: Decoder, model: Model) {
+function planRecord({ record, topicId }: InFlightRecord, decoder: Decoder, model: PlanRecord) {
   const decoded: Decoded = record.value === null ? NO_VALUE : decoder.decode(record.value);
   if (decoded.kind === "poison") return { reason: { code: decoded.reason, message: decoded.message } };
   return model({ record, origin: originOf(record, topicId), value: decoded.value });

@@ -6,6 +6,7 @@ import { murmur2 } from "../record-batch/murmur2.ts";
 import { type KafkaRecord, readRecords } from "../record-batch/records.ts";
 import { CommitFrontier, type FrontierEntry } from "../runtime/commit-frontier.ts";
 import { InFlightLimit } from "../runtime/in-flight-limit.ts";
+import type { SinkObserver } from "./observer.ts";
 import type { SinkStats } from "./stats.ts";
 
 /**
@@ -32,6 +33,8 @@ interface Slice {
   readonly records: number;
   readonly bytes: number;
   remaining: number;
+  /** By `performance.now()`. */
+  readonly readAt: number;
 }
 
 /** A batch on its way through the sink that can't be read. */
@@ -51,12 +54,15 @@ export class Progress {
   readonly #frontiers: Frontiers;
   readonly #limit: InFlightLimit;
   readonly #stats: SinkStats;
+  readonly #observer: SinkObserver | undefined;
 
   constructor(
     positions: readonly Position[],
     bounds: { readonly inFlightRecords: number; readonly inFlightBytes: number },
     stats: SinkStats,
+    observer?: SinkObserver,
   ) {
+    this.#observer = observer;
     this.#frontiers = new Frontiers(positions);
     this.#limit = new InFlightLimit({ items: bounds.inFlightRecords, bytes: bounds.inFlightBytes });
     this.#stats = stats;
@@ -134,7 +140,7 @@ export class Progress {
     for (const poison of poisons) bytes += poison.bytes.length;
     const entry = frontier.track(nextOffset);
     const remaining = records.length + poisons.length;
-    const slice: Slice = { frontier, entry, records: records.length, bytes, remaining };
+    const slice: Slice = { frontier, entry, records: records.length, bytes, remaining, readAt: performance.now() };
     this.#stats.recordsRead += records.length;
     this.#limit.enter(bytes, records.length);
     if (remaining === 0) this.#leave(slice);
@@ -142,7 +148,8 @@ export class Progress {
     return slice;
   }
 
-  #leave({ frontier, entry, records, bytes }: Slice): void {
+  #leave({ frontier, entry, records, bytes, readAt }: Slice): void {
+    if (records > 0) this.#observer?.finished(performance.now() - readAt);
     frontier.complete(entry);
     this.#limit.leave(bytes, records);
     this.#show();
@@ -157,7 +164,14 @@ export class Progress {
 /** A record that no partition's commit waits for: one that is written again from where it was kept. */
 export function detached(record: KafkaRecord, topicId: string): InFlightRecord {
   const entry = { nextOffset: record.offset, done: false };
-  const slice = { frontier: new CommitFrontier(record.offset), entry, records: 0, bytes: 0, remaining: Infinity };
+  const slice = {
+    frontier: new CommitFrontier(record.offset),
+    entry,
+    records: 0,
+    bytes: 0,
+    remaining: Infinity,
+    readAt: 0,
+  };
   return { record, topicId, keyHash: hashOf(record.key), bytes: bytesOf(record), slice };
 }
 

@@ -25,6 +25,7 @@ import { buryBatch } from "./bury.ts";
 import { bytesOfItem, type LaneItem, Turns, writeInTurn } from "./key-work.ts";
 import { LaneChoice, Lanes } from "./lanes.ts";
 import type { Model } from "./models/model.ts";
+import type { SinkObserver } from "./observer.ts";
 import type { SinkOptions } from "./options.ts";
 import { Outage } from "./outage.ts";
 import { ParkedKeys } from "./parked-keys.ts";
@@ -54,17 +55,20 @@ export interface SinkParts {
   /** The member's own; ends the wait for the database before the first generation. */
   readonly signal: AbortSignal;
   readonly stats: SinkStats;
+  readonly observer?: SinkObserver;
   readonly log: Logger;
 }
 
 /**
  * Runs until the member's generations end; what was read by then is written and committed, as far as it goes within the
  * drain deadline.
- * @throws SpillwayError DATABASE_REFUSED, DATA_ERROR, TOO_MANY_PARKED_KEYS, CONFIG_INVALID (told to park keys, and nowhere
- *   to), and what the member, the source and the dead letters throw
+ * @throws SpillwayError CONFIG_INVALID if the target can't do what the model plans, or a sink is told to park keys and has no
+ *   place for them; DATABASE_REFUSED, DATA_ERROR, TOO_MANY_PARKED_KEYS; what the member, the source and the dead letters
+ *   throw
  */
 export async function runSink(parts: SinkParts, options: SinkOptions): Promise<void> {
   const { member, stats, log } = parts;
+  assertSuited(parts);
   using _report = reportProgress(stats, options.reportIntervalMs, log);
   const outages = {
     deadLetters: new Outage("the dead-letter topic", log),
@@ -82,6 +86,7 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
   await untilAvailable(parts, options, new Outage("the database", log, stats));
   if (parts.signal.aborted) return;
   for await (const generation of member.generations()) {
+    stats.rebalances++;
     await sinkGeneration(generation, { ...parts, outages, breaker }, options).catch((error: unknown) => {
       if (!isOver(error, generation)) throw error;
       log.warn({ error: messageOf(error) }, "generation ended early: what it had not committed will be read again");
@@ -102,7 +107,7 @@ interface GenerationParts extends SinkParts {
 async function sinkGeneration(generation: Generation, parts: GenerationParts, options: SinkOptions): Promise<void> {
   const { stats, log } = parts;
   const positions = await generation.positions();
-  const progress = new Progress(positions, options, stats);
+  const progress = new Progress(positions, options, stats, parts.observer);
   const abandon = new AbortController();
   const failed = new AbortController();
   const stop = AbortSignal.any([generation.signal, failed.signal]);
@@ -207,6 +212,14 @@ function isOver(error: unknown, { signal }: Generation): boolean {
 
 function isFenced(error: unknown): boolean {
   return error instanceof SpillwayError && error.code === "FENCED";
+}
+
+function assertSuited({ model, target }: SinkParts): void {
+  const missing = [...model.kinds.difference(target.kinds)];
+  if (missing.length === 0) return;
+  throw new SpillwayError("CONFIG_INVALID", `The database can't do what the model plans: ${missing.join(", ")}`, {
+    context: { hint: `Of this target there are ${[...target.kinds].join(", ")}: choose another model or target` },
+  });
 }
 
 /** Waits for the database before the sink joins its group: as long as it is away, others may be better off. */

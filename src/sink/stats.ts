@@ -24,6 +24,8 @@ export interface SinkStats {
   /** Bulk writes tried, and those of them that were tried again because of an outage. */
   batches: number;
   retries: number;
+  /** Generations of the group that were joined. */
+  rebalances: number;
   /** Read and neither written nor in the dead-letter topic yet. */
   recordsInFlight: number;
   bytesInFlight: number;
@@ -47,6 +49,7 @@ export function newSinkStats(): SinkStats {
     offsetsLost: 0,
     batches: 0,
     retries: 0,
+    rebalances: 0,
     recordsInFlight: 0,
     bytesInFlight: 0,
     awaySince: undefined,
@@ -57,10 +60,10 @@ export function newSinkStats(): SinkStats {
 /** Logs the progress every `intervalMs` in which there was any, until it is disposed. */
 export function reportProgress(stats: SinkStats, intervalMs: number, log: Logger): Disposable {
   let lastRead = stats.recordsRead;
-  let lastDone = done(stats);
+  let lastDone = recordsDone(stats);
   const timer = setInterval(() => {
     const { recordsRead } = stats;
-    const nowDone = done(stats);
+    const nowDone = recordsDone(stats);
     if (recordsRead === lastRead && nowDone === lastDone) return;
     log.info({ ...stats, recordsPerSecond: Math.round(((nowDone - lastDone) * 1_000) / intervalMs) }, "sink progress");
     lastRead = recordsRead;
@@ -69,6 +72,12 @@ export function reportProgress(stats: SinkStats, intervalMs: number, log: Logger
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-function done({ recordsWritten, recordsAlreadyWritten, recordsReplaced, recordsDeadLettered }: SinkStats): number {
+/** Records that have come to their outcome. */
+export function recordsDone({
+  recordsWritten,
+  recordsAlreadyWritten,
+  recordsReplaced,
+  recordsDeadLettered,
+}: SinkStats): number {
   return recordsWritten + recordsAlreadyWritten + recordsReplaced + recordsDeadLettered;
 }

@@ -79,7 +79,7 @@ describe("the command line", () => {
   test("help names every command and exits 0", async () => {
     const { code, stdout } = await run(["--help"]);
     assert.equal(code, 0);
-    for (const command of ["relay", "sink", "verify", "handback", "produce", "demo", "services", "config"]) {
+    for (const command of ["relay", "sink", "lag", "verify", "handback", "produce", "demo", "services", "config"]) {
       assert.match(stdout, new RegExp(`^ {2}${command} `, "m"));
     }
   });

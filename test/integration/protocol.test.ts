@@ -4,6 +4,7 @@ import type { FieldCodec } from "../../src/kafka/protocol/codec.ts";
 import * as describeMessages from "../../src/kafka/protocol/describe-messages.ts";
 import * as groupMessages from "../../src/kafka/protocol/group-messages.ts";
 import * as messages from "../../src/kafka/protocol/messages.ts";
+import * as producerMessages from "../../src/kafka/protocol/producer-messages.ts";
 import * as transactionMessages from "../../src/kafka/protocol/transaction-messages.ts";
 import { testServices } from "../helpers/services.ts";
 
@@ -26,7 +27,7 @@ interface Field {
 }
 
 const definitions = new Map<string, Definition>();
-const tables = [messages, groupMessages, transactionMessages, describeMessages];
+const tables = [messages, groupMessages, transactionMessages, describeMessages, producerMessages];
 const apis = tables.flatMap((table) => Object.values(table));
 
 before(async () => {

@@ -72,6 +72,31 @@ test("a short backfill-diverted accounts for every message, and writes its figur
   assert.ok(verdict.documents >= FLOOD + quiet.messages + flood.messages);
 });
 
+test("a short ladder and a sink for each topic account for every message, theirs and ours", {
+  timeout: 6 * MINUTE,
+}, async () => {
+  const [json, page] = [join(directory, "sinks.json"), join(directory, "sinks.html")];
+  const args = ["dynamodb-ladder", "consumer-per-topic", "--short", "--json", json, "--report", page];
+  const { code, output } = await ended(run(...args));
+  assert.equal(code, 0, output);
+  const [ladder, perTopic] = JSON.parse(await readFile(json, "utf8"));
+  assert.deepEqual(
+    [ladder.scenario, ladder.ok, perTopic.scenario, perTopic.ok],
+    [...args.slice(0, 1), true, args[1], true],
+  );
+  assert.equal(ladder.rows.length, 3);
+  for (const { missing, duplicates } of ladder.rows) assert.deepEqual([missing, duplicates], [0, 0], output);
+  const accounted = { missing: 0, duplicates: 0, orderViolations: 0 };
+  for (const { topic, dies, missing, duplicates, orderViolations } of perTopic.topics) {
+    assert.deepEqual({ missing, duplicates, orderViolations }, accounted, topic);
+    assert.equal(dies, topic === "btc");
+  }
+  const { ladders } = reportOf(await readFile(page, "utf8"));
+  for (const { rung, verdict } of ladders.flatMap(({ rungs }) => rungs)) {
+    assert.ok(verdict.documents > 0 && verdict.documents + verdict.waiting >= 6_000, `${rung.name}: ${output}`);
+  }
+});
+
 test("what isn't a scenario is refused before anything starts", async () => {
   const { code, output } = await ended(run("backfill-drowned"));
   assert.equal(code, 2);

@@ -108,16 +108,20 @@ test("the command line and HTTP reach a relay while it runs, and show what it do
   const file = join(tmpdir(), `${hot}.json`);
   const named = ["--brokers", brokers.join(), "--group", `group-${hot}`];
   const slow = ["--records-per-second", "30", "--listen", "0", "--until", "now"];
-  await using relay = new SpillwayProcess([
-    ...["relay", "--source", hot, "--target", `${hot}-wide`],
-    ...[...named, ...slow, ...QUICK_SESSION],
-  ]);
+  await using relay = new SpillwayProcess(
+    [...["relay", "--source", hot, "--target", `${hot}-wide`], ...[...named, ...slow, ...QUICK_SESSION]],
+    { SPILLWAY_CONTROL_TOKEN: "planted-token" },
+  );
   const url = await until("an address", () => /"url":"([^"]+)"/.exec(relay.log)?.[1]);
   const get = async () => (await (await fetch(`${url}/status`)).json()) as RelayStatus;
   const post = (path: string, body?: object) =>
     fetch(`${url}${path}`, {
       method: "POST",
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      headers: {
+        authorization: "Bearer planted-token",
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
 
   const seen = await until("relaying", async () => {
@@ -130,6 +134,9 @@ test("the command line and HTTP reach a relay while it runs, and show what it do
     3_000,
   );
 
+  assert.match(await (await fetch(`${url}/metrics`)).text(), /^spillway_relay_left_offsets\{.*\} [1-9]/m);
+  assert.equal((await fetch(`${url}/health/ready`)).status, 200);
+  assert.equal((await fetch(`${url}/pause`, { method: "POST" })).status, 401);
   assert.equal((await post("/pause")).status, 200);
   await until("paused by HTTP", async () => (await get()).paused || undefined);
   for (const body of [{}, { recordsPerSecond: -1 }, { recordsPerSecond: "5" }, { other: 1 }]) {
@@ -156,6 +163,7 @@ test("the command line and HTTP reach a relay while it runs, and show what it do
   assert.equal(await resumed.ended(60_000), 0, resumed.log);
   assert.equal(await relay.ended(60_000), 0, relay.log);
   assert.match(relay.log, /"partition":2,"offset":"\d+","end":"\d+","left":"0".*"msg":"progress"/);
+  assert.doesNotMatch(relay.log, /planted-token/);
   assert.equal((await javaOracle(`${hot}-wide`)).records, 3_000);
 });
 

@@ -53,6 +53,12 @@ export const MUTATIONS: readonly Mutation[] = [
     test: "a negative hash still gives a partition",
   },
   {
+    name: "marker-waits",
+    harm: "a group that has read all of a transactional topic is one behind for good",
+    testFile: "test/unit/lag/ranges-of-part.test.ts",
+    test: "counted are the records that a reader of committed records gets, and nothing else, from any offset on",
+  },
+  {
     name: "tail-not-tolerated",
     harm: "the cut batch at the end of nearly every small response stops the relay",
     testFile: "test/unit/record-batch/batch.test.ts",
@@ -117,5 +123,29 @@ export const MUTATIONS: readonly Mutation[] = [
     harm: "a group that is handed its topic back in the middle of a flood never sees what was relayed and not read",
     testFile: "test/unit/handover/plan.test.ts",
     test: "nothing that is unread is passed over, nothing that the group has read comes again, and it can go on there",
+  },
+  {
+    name: "unprocessed-taken-for-written",
+    harm: "items that a throttled DynamoDB has left unprocessed are committed, and lost",
+    testFile: "test/unit/sink/dynamo-write.test.ts",
+    test: "what is left unprocessed is tried again, and nothing else",
+  },
+  {
+    name: "unlike-version-passed-over",
+    harm: "a state that can't be compared with what is there is dropped without a dead letter",
+    testFile: "test/unit/sink/dynamo-write.test.ts",
+    test: "a state of another origin is neither overwritten nor taken for newer",
+  },
+  {
+    name: "any-404-is-poison",
+    harm: "a proxy in front of a schema registry that is down makes dead letters of every record",
+    testFile: "test/unit/decode/registry/client.test.ts",
+    test: "a 404 of something else is an outage",
+  },
+  {
+    name: "unknown-for-ever",
+    harm: "a schema that is registered after its first record makes dead letters until the sink is started anew",
+    testFile: "test/unit/decode/registry/registry-decoder.test.ts",
+    test: "an unknown id is no poison any more once it is registered",
   },
 ];

@@ -1,10 +1,13 @@
 import { type Check, type CheckedOptions, type Finding, mustBeBelow, mustNotExceed } from "../check.ts";
+import { waysToSet } from "../option-table.ts";
 
 export const SINK_CHECKS: readonly Check[] = [
   { commands: ["sink"], kind: "problem", find: routes },
+  { commands: ["sink"], kind: "problem", find: target },
   { commands: ["sink"], kind: "problem", find: sizes },
   { commands: ["sink"], kind: "problem", find: versions },
   { commands: ["sink"], kind: "warning", find: connections },
+  { commands: ["sink"], kind: "warning", find: unused },
 ];
 
 function routes({ command, values, isSet, name }: CheckedOptions): Finding[] {
@@ -17,6 +20,21 @@ function routes({ command, values, isSet, name }: CheckedOptions): Finding[] {
     isSet("sink.collection") && !isSet("sink.topic") && `${name("sink.collection")} needs the topic, sink.topic`,
     repeated.length > 0 && `${name("sink.routes")} sends ${repeated.join(", ")} to more than one collection`,
   ];
+}
+
+function target({ command, values, isSet, name }: CheckedOptions): Finding[] {
+  const kind = values["sink.target"];
+  const needsUrl = command === "sink" && kind === "mongodb" && !isSet("mongo.url");
+  return [
+    needsUrl && `mongo.url is not set; set it by ${waysToSet("mongo.url")}, or choose another sink.target`,
+    isSet("sink.indexes") && kind === "dynamodb" && `${name("sink.indexes")} is for sink.target mongodb`,
+  ];
+}
+
+function unused({ values, isSet, name }: CheckedOptions): Finding[] {
+  const isMongo = values["sink.target"] === "mongodb";
+  const given = (["dynamo.endpoint", "dynamo.region"] as const).filter(isSet);
+  return given.map((key) => isMongo && `${name(key)} means nothing to sink.target mongodb`);
 }
 
 function sizes(options: CheckedOptions): Finding[] {
@@ -36,5 +54,6 @@ function versions({ values, isSet, name }: CheckedOptions): Finding[] {
 }
 
 function connections(options: CheckedOptions): Finding[] {
-  return [mustNotExceed(options, "sink.lanes", "mongo.maxPoolSize")];
+  const isDynamo = options.values["sink.target"] === "dynamodb";
+  return [mustNotExceed(options, "sink.lanes", isDynamo ? "dynamo.maxSockets" : "mongo.maxPoolSize")];
 }

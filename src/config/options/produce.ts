@@ -45,6 +45,14 @@ export const PRODUCE_OPTIONS = {
     unit: "ms",
     description: "how often to poll",
   }),
+  "prices.valueFormat": option({
+    kind: choice("json", "avro"),
+    flag: "--value-format",
+    env: "SPILLWAY_PRICES_VALUE_FORMAT",
+    commands: ["prices"],
+    default: "json",
+    description: "how to encode prices; avro: by a schema that is registered at the start, see --registry-url",
+  }),
   "backfill.topic": option({
     kind: topicName(),
     flag: "--topic",

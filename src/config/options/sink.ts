@@ -48,14 +48,22 @@ export const SINK_OPTIONS = {
     commands: COMMANDS,
     description: "the consumer group that shares the work and says how far it is; spillway-sink-<topics> if not given",
   }),
+  "sink.target": option({
+    kind: choice("mongodb", "dynamodb"),
+    flag: "--target",
+    env: "SPILLWAY_SINK_TARGET",
+    commands: COMMANDS,
+    default: "mongodb",
+    description: "the database to write to: MongoDB, or what speaks its protocol; or DynamoDB",
+  }),
   "mongo.url": option({
     kind: mongoUrl(),
     flag: "--mongo-url",
     env: "SPILLWAY_MONGO_URL",
     commands: ["sink", "demo"],
-    requiredBy: ["sink"],
     secret: "uri",
-    description: "where the database is; a password in it is better given by environment or file",
+    description:
+      "where MongoDB is, which a sink to it needs to know; a password in it is better given by environment or file",
   }),
   "mongo.database": option({
     kind: databaseName(),
@@ -89,6 +97,14 @@ export const SINK_OPTIONS = {
     default: 10_000,
     unit: "ms",
     description: "how long the database may take for one command before that counts as an outage",
+  }),
+  "sink.valueFormat": option({
+    kind: choice("json", "string", "bytes", "registry"),
+    flag: "--value-format",
+    env: "SPILLWAY_SINK_VALUE_FORMAT",
+    commands: COMMANDS,
+    default: "json",
+    description: "how values are encoded; registry: Avro, JSON Schema or Protobuf by the schema registry's wire format",
   }),
   "sink.document": option({
     kind: choice("value", "envelope"),

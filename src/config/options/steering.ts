@@ -1,6 +1,6 @@
 import { file, integer } from "../kinds.ts";
 import { option } from "../option.ts";
-import { rateOrOff, socketAddress, yieldBound, yieldGroup } from "../steering-kinds.ts";
+import { rateOrOff, yieldBound, yieldGroup } from "../steering-kinds.ts";
 
 const RELAY = ["relay"] as const;
 const THROTTLE = ["throttle"] as const;
@@ -36,13 +36,6 @@ export const STEERING_OPTIONS = {
     env: "SPILLWAY_RELAY_YIELD_LAG",
     commands: RELAY,
     description: "how far behind is too far: messages over all partitions, or seconds in any; 10s if it isn't given",
-  }),
-  "relay.listen": option({
-    kind: socketAddress(),
-    flag: "--listen",
-    env: "SPILLWAY_RELAY_LISTEN",
-    commands: RELAY,
-    description: "where to answer HTTP: GET /status, POST /throttle, /pause and /resume; not at all if not given",
   }),
   "throttle.recordsPerSecond": option({
     kind: rateOrOff(),

@@ -1,11 +1,11 @@
 import type { Origin } from "../../record-batch/origin.ts";
 import type { CollectionName } from "../collection-name.ts";
 import { type DocumentShape, documentOf } from "./document.ts";
-import { bytesOf, type Model } from "./model.ts";
+import { bytesOf, defineModel, type Model } from "./model.ts";
 
 /** One document for each record, whose `_id` tells where the record came from. */
 export function insertModel(collectionOf: CollectionName, shape: DocumentShape): Model {
-  return (decoded) => {
+  return defineModel(["insert"], (decoded) => {
     const collection = collectionOf(decoded);
     if (typeof collection !== "string") return collection;
     const id = documentId(decoded.origin);
@@ -13,7 +13,7 @@ export function insertModel(collectionOf: CollectionName, shape: DocumentShape):
     if (made.kind === "rejected") return made;
     const { document } = made;
     return [{ collection, operation: { kind: "insert", id, document, bytes: bytesOf(decoded.record) } }];
-  };
+  });
 }
 
 /**

@@ -3,7 +3,7 @@ import type { CollectionName } from "../collection-name.ts";
 import { type FieldPath, fieldAt } from "../field-path.ts";
 import { type Rejected, rejected, type Version, type VersionOrder } from "../operations.ts";
 import { type DocumentShape, documentOf } from "./document.ts";
-import { bytesOf, type DecodedRecord, type Model } from "./model.ts";
+import { bytesOf, type DecodedRecord, defineModel, type Model } from "./model.ts";
 
 /** The field that holds what tells newer from older: `{ source, order }`, and `deleted: true` in a tombstone's marker. */
 export const VERSION_FIELD = "_spillway";
@@ -16,7 +16,7 @@ export const VERSION_FIELD = "_spillway";
  * but its version, so that an older record which is replayed later finds something newer there.
  */
 export function latestModel(collectionOf: CollectionName, shape: DocumentShape, versionField?: FieldPath): Model {
-  return (decoded) => {
+  return defineModel(["latest"], (decoded) => {
     const { key, value } = decoded.record;
     if (key === null) return rejected("no-key", "model latest keeps one document for each key: the record has none");
     if (!isUtf8(key)) return rejected("key-not-text", "model latest makes an _id of the key: it isn't UTF-8");
@@ -35,7 +35,7 @@ export function latestModel(collectionOf: CollectionName, shape: DocumentShape, 
     document[VERSION_FIELD] = isTombstone ? { ...version, deleted: true } : version;
     const operation = { kind: "latest", id, document, version, bytes: bytesOf(decoded.record) } as const;
     return [{ collection, operation }];
-  };
+  });
 }
 
 const TOMBSTONE = (id: string) => ({ kind: "document", document: { _id: id } as Record<string, unknown> }) as const;

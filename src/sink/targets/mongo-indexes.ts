@@ -1,5 +1,5 @@
 import type { Db } from "mongodb";
-import type { InTime } from "./mongo-deadline.ts";
+import type { InTime } from "./in-time.ts";
 
 /** An index that a collection has to have. */
 export interface CollectionIndex {

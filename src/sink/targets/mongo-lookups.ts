@@ -1,7 +1,8 @@
 import type { Db, Document, Filter } from "mongodb";
 import { VERSION_FIELD } from "../models/latest.ts";
-import { isNewer, type Latest, type Version } from "../operations.ts";
-import type { InTime } from "./mongo-deadline.ts";
+import type { Latest } from "../operations.ts";
+import { type FoundDocument, type Standing, standingOf } from "../standing.ts";
+import type { InTime } from "./in-time.ts";
 
 /** Where to look up what is there. */
 export interface Lookups {
@@ -32,32 +33,18 @@ export async function findSet(lookups: Lookups, ids: readonly string[]): Promise
   return new Set(found.map(({ _id }) => String(_id)));
 }
 
-/** What is there under the `_id` of a `latest` that was refused as a duplicate. */
-export type Standing =
-  /** As new, or newer. */
-  | "newer"
-  /** Older: the duplicate isn't one of `_id`, or another writer was faster by a moment. */
-  | "older"
-  /** Of another origin, or of none: nothing tells which is newer. */
-  | "unlike"
-  | "none";
-
+/** How each `latest` that was refused as a duplicate stands to what is there. */
 export async function standings(
   lookups: Lookups,
   operations: readonly Latest[],
 ): Promise<ReadonlyMap<string, Standing>> {
   const ids = operations.map(({ id }) => id);
   const found = await lookUpEach(lookups, ids, VERSION_ONLY);
-  return new Map(operations.map(({ id, version }) => [id, standing(found.get(id), version)]));
+  return new Map(operations.map(({ id, version }) => [id, standingOf(versionIn(found.get(id)), version)]));
 }
 
-function standing(document: Document | undefined, version: Version): Standing {
-  if (document === undefined) return "none";
-  const there = document[VERSION_FIELD] as Partial<Version> | undefined;
-  if (there?.source === undefined || there.order === undefined) return "unlike";
-  const newer = isNewer(version, { source: there.source, order: there.order });
-  if (newer === undefined) return "unlike";
-  return newer ? "older" : "newer";
+function versionIn(document: Document | undefined): FoundDocument | undefined {
+  return document && { version: document[VERSION_FIELD] ?? undefined };
 }
 
 async function lookUpEach(

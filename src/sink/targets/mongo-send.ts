@@ -1,7 +1,7 @@
 import { type BulkWriteOptions, type Db, type Document, MongoBulkWriteError, WriteConcern } from "mongodb";
 import type { Insert, Operation } from "../operations.ts";
+import type { InTime } from "./in-time.ts";
 import { type CommandName, commandOf } from "./mongo-commands.ts";
-import type { InTime } from "./mongo-deadline.ts";
 import { ID_INDEX, indexOfDuplicate } from "./mongo-errors.ts";
 
 /** What a server answered to a batch. */

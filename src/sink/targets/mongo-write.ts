@@ -1,11 +1,12 @@
 import { BSON, type Db, MongoAPIError, MongoError } from "mongodb";
 import { messageOf } from "../../errors.ts";
 import type { Insert, Latest, Operation } from "../operations.ts";
+import { type Standing, UNLIKE_VERSION } from "../standing.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
+import type { InTime } from "./in-time.ts";
 import { COMMANDS, type CommandName, statementOf } from "./mongo-commands.ts";
-import type { InTime } from "./mongo-deadline.ts";
 import { classOf, classOfDocumentError, isDuplicateKey, refused } from "./mongo-errors.ts";
-import { findEach, findSet, type Lookups, type Standing, standings } from "./mongo-lookups.ts";
+import { findEach, findSet, type Lookups, standings } from "./mongo-lookups.ts";
 import { type Failure, type Reply, send } from "./mongo-send.ts";
 
 /** A document of this many bytes or more is refused by the driver. */
@@ -192,10 +193,7 @@ function latestOutcome(standing: Standing, { code, message, onId }: Failure): Ou
     case "newer":
       return ALREADY_WRITTEN;
     case "unlike":
-      return dataError(
-        "unlike-version",
-        "the document that is there is of another origin, or none of this model: offsets can't tell which is newer",
-      );
+      return dataError(UNLIKE_VERSION.code, UNLIKE_VERSION.message);
     // By a server that names indexes it was the _id, so another writer was there a moment ago: the next attempt knows.
     case "older":
     case "none":

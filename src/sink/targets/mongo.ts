@@ -15,7 +15,7 @@ import { messageOf, SpillwayError } from "../../errors.ts";
 import { withDeadline } from "../../runtime/deadline.ts";
 import type { Operation, OperationKind } from "../operations.ts";
 import type { Availability, Outcome, Target } from "../target.ts";
-import { type InTime, inTime } from "./mongo-deadline.ts";
+import { type InTime, inTime } from "./in-time.ts";
 import { classOf, refused } from "./mongo-errors.ts";
 import { type CollectionIndex, ensureIndexes } from "./mongo-indexes.ts";
 import { write } from "./mongo-write.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type BenchSettings, bestVariant, median, type Round, rowsOf } from "../../../bench/result.ts";
+import { type BenchSettings, bestVariant, type Round, rowsOf } from "../../../bench/result.ts";
+import { median } from "../../../bench/statistics.ts";
 
 const SETTINGS: BenchSettings = {
   sourcePartitions: 3,

@@ -211,6 +211,11 @@ describe("problems", () => {
       "sink.collection (flag --collection) needs the topic, sink.topic",
     ],
     [
+      "indexes for a database that takes none",
+      { flags: { "sink.target": "dynamodb", "sink.indexes": ["prices=symbol"] } },
+      "sink.indexes (flag --index) is for sink.target mongodb",
+    ],
+    [
       "a topic routed twice",
       { flags: { "sink.topic": "a", "sink.routes": ["a=b"] } },
       "sink.routes (flag --route) sends a to more than one collection",
@@ -235,6 +240,15 @@ describe("problems", () => {
     );
     assert.match(problem, / {2}- kafka.ssl.certFile \(.*\) is \/nowhere\/c.pem, which is no file that can be read/);
     assert.match(problem, / {2}- kafka.ssl.certFile \(.*\) needs the certificate's private key, kafka.ssl.keyFile/);
+  });
+
+  test("the address of MongoDB, unless another database is written to", () => {
+    const given = { command: "sink", environment: { SPILLWAY_BROKERS: "a:1" } } as const;
+    const flags = { "sink.topic": "prices" };
+    assert.match(problemOf({ ...given, flags }), /mongo.url is not set; .* or choose another sink.target$/);
+    const { values } = load({ ...given, flags: { ...flags, "sink.target": "dynamodb" } });
+    assert.equal(values["sink.target"], "dynamodb");
+    assert.equal(values["mongo.url"], undefined);
   });
 
   test("all at once, with what is required and what looks odd", () => {
@@ -286,6 +300,7 @@ describe("problems", () => {
         "mongodb://u:p w@h",
         "a:27017",
       ],
+      "dynamo.endpoint": ["", "a:8000", "ftp://a", "http://u:p@a:8000", "http://"],
       "mongo.database": ["", "a.b", "a b", "x".repeat(64)],
       "sink.collection": ["", "system.x", "a$b"],
     };

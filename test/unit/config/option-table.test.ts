@@ -6,6 +6,7 @@ import { GROUP_DEFAULTS } from "../../../src/kafka/group-member.ts";
 import { FETCH_DEFAULTS } from "../../../src/kafka/source.ts";
 import { WRITER_DEFAULTS } from "../../../src/kafka/writer.ts";
 import { BACKFILL_PROFILES } from "../../../src/producer/backfill-plan.ts";
+import { DYNAMO_DEFAULTS } from "../../../src/sink/targets/dynamo.ts";
 import { MONGO_DEFAULTS } from "../../../src/sink/targets/mongo.ts";
 
 describe("the table", () => {
@@ -88,6 +89,15 @@ test("the defaults are those of the parts", () => {
       writeTimeoutMs: preset("mongo.writeTimeoutMs"),
     },
     MONGO_DEFAULTS,
+  );
+  assert.deepEqual(
+    {
+      key: preset("dynamo.key"),
+      createTables: preset("dynamo.createTable"),
+      maxSockets: preset("dynamo.maxSockets"),
+      requestTimeoutMs: preset("dynamo.requestTimeoutMs"),
+    },
+    DYNAMO_DEFAULTS,
   );
   for (const profile of Object.keys(BACKFILL_PROFILES)) OPTIONS["backfill.profile"].kind.schema.parse(profile);
 });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { BSON } from "mongodb";
-import { decodeJson, MAX_DEPTH } from "../../../src/decode/json.ts";
+import { MAX_DEPTH } from "../../../src/decode/decoded.ts";
+import { decodeJson } from "../../../src/decode/json.ts";
 
 function decodedValue(text: string): unknown {
   const decoded = decodeJson(Buffer.from(text));
@@ -64,6 +65,32 @@ test("numbers that nothing in BSON can hold are poison, those that a double hold
   assert.deepEqual(
     decodedValue("[100000000000000000000, 1e300, 0.12345678901234567890, 1e-400]"),
     [1e20, 1e300, 0.12345678901234568, 0],
+  );
+});
+
+test("a number that needs care is found wherever a number can begin, and digits in strings are left alone", () => {
+  const before = fc.constantFrom('{"a":', '{"a": ', '{"a":\n\t', '{"a":\r\n', '{"b":1,"a":', '{"b":"]","a":');
+  const wrap = fc.constantFrom(["", ""], ["[", "]"], ["[0,", "]"], ["[0, ", "]"], ["[[", "]]"]);
+  const pad = fc.stringMatching(/^[0-9a-f]{0,40}$/);
+  fc.assert(
+    fc.property(before, wrap, pad, fc.boolean(), (start, [open, close], digits, isNegative) => {
+      const sign = isNegative ? "-" : "";
+      const text = (number: string) => `${start}${open}${sign}${number}${close},"pad":"${digits}"}`;
+      for (const number of [
+        "1e400",
+        "1E+4000",
+        "1.5e999",
+        "12.25E0400",
+        `1${"0".repeat(400)}`,
+        "123456789012345678901",
+      ]) {
+        assert.equal(poisonOf(text(number)), "number-out-of-range", text(number));
+      }
+      const exact = 9_007_199_254_740_993n;
+      const value = decodedValue(text(String(exact))) as { a: unknown; pad: string };
+      assert.deepEqual([value.a].flat(3).at(-1), isNegative ? -exact : exact);
+      assert.equal(value.pad, digits);
+    }),
   );
 });
 

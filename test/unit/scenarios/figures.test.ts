@@ -90,6 +90,7 @@ test("the page holds its curves and, word for word, its figures", () => {
     seed: 7,
     pace: SHORT_PACE,
     figures: [figures()],
+    ladders: [],
   };
   const page = reportPage(report);
   assert.deepEqual(reportOf(page), report);

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { type Db, MongoServerError } from "mongodb";
 import type { Insert, Operation } from "../../../src/sink/operations.ts";
 import type { Outcome } from "../../../src/sink/target.ts";
-import { type InTime, inTime } from "../../../src/sink/targets/mongo-deadline.ts";
+import { type InTime, inTime } from "../../../src/sink/targets/in-time.ts";
 import { write } from "../../../src/sink/targets/mongo-write.ts";
 
 const IN_TIME = inTime(10_000);

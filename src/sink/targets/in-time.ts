@@ -6,7 +6,7 @@ export type InTime = <T>(command: (signal: AbortSignal) => Promise<T>) => Promis
 /**
  * Gives each command a deadline in milliseconds, from the choice of a server to the answer.
  *
- * The driver's own time-outs leave a gap (seen with 7.9.0): a connection that closes just as a command is written to it
+ * Clients' own time-outs leave gaps. Seen with MongoDB's driver 7.9.0: a connection that closes just as a command is written to it
  * waits for the socket to drain, and a destroyed socket never does. A signal ends that too, and frees the connection.
  *
  * What it returns rejects with a SpillwayError TIMEOUT, retryable, when the time is over.

@@ -1,0 +1,46 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+
+/** Metrics that are read when somebody asks, from what the process counts anyway. */
+export interface Reading {
+  readonly registry: Registry;
+  readonly name: string;
+  readonly help: string;
+}
+
+/** @param read its value since the process began: it never falls */
+export function counter({ registry, name, help }: Reading, read: () => number): void {
+  new Counter({
+    ...{ name, help, registers: [registry] },
+    collect() {
+      this.reset();
+      this.inc(read());
+    },
+  });
+}
+
+/** @param read undefined where there is no value at the moment: then none is shown */
+export function gauge({ registry, name, help }: Reading, read: () => number | undefined): void {
+  new Gauge({
+    ...{ name, help, registers: [registry] },
+    collect() {
+      this.reset();
+      const value = read();
+      if (value === undefined) this.remove();
+      else this.set(value);
+    },
+  });
+}
+
+/** One value for each partition. Those that are gone are not shown any more, so there are never more than it has. */
+export function partitionGauge(
+  { registry, name, help }: Reading,
+  read: () => Iterable<{ readonly topic: string; readonly partition: number; readonly value: number }>,
+): void {
+  new Gauge({
+    ...{ name, help, registers: [registry], labelNames: ["topic", "partition"] },
+    collect() {
+      this.reset();
+      for (const { topic, partition, value } of read()) this.set({ topic, partition: String(partition) }, value);
+    },
+  });
+}
