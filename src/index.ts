@@ -1,5 +1,7 @@
 /** The public API of the library. */
 export { DeadLetters } from "./dead-letter/dead-letter.ts";
+export { controlStore, type ParkedStore } from "./dead-letter/parked-store.ts";
+export { type LetterReader, letterReader } from "./dead-letter/read-letters.ts";
 export type { Decoded, PoisonReason } from "./decode/decoded.ts";
 export { bytesDecoder, type Decoder, jsonDecoder, stringDecoder } from "./decode/decoder.ts";
 export { type RegistryAuth, RegistryClient, type RegistryOptions } from "./decode/registry/client.ts";

@@ -29,6 +29,7 @@ const SOCIABLE = [
   "cli",
   "codec-interop",
   "compose",
+  "dead-letters",
   "handover",
   "job",
   "preflight",

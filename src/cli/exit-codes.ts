@@ -30,7 +30,7 @@ export const EXIT = {
  * | 8 | not logged in, or not allowed |
  * | 9 | records are unaccounted for |
  * | 10 | records could not be read: offsets out of range, a corrupt batch |
- * | 11 | records could not be delivered |
+ * | 11 | records could not be delivered; or a sink met one that can't be written, and was told to stop there |
  * | 12 | a broker answered what it must not, or too late |
  * | 13 | not stopped in time |
  * | 14 | a consumer group still has members, or its offsets are not what a take-over or hand-back needs |
@@ -55,6 +55,8 @@ const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   OFFSET_OUT_OF_RANGE: 10,
   BATCH_CORRUPT: 10,
   RECORD_TOO_LARGE: 11,
+  DATA_ERROR: 11,
+  TOO_MANY_PARKED_KEYS: 11,
   DELIVERY_FAILED: 11,
   TRANSACTION_FAILED: 11,
   FENCED: 11,

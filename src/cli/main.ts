@@ -5,6 +5,7 @@ import { maskSecrets } from "../config/secrets.ts";
 import { configCommand } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import { demoCommand } from "./demo.ts";
+import { dlqCommand } from "./dlq.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { handbackCommand } from "./handback.ts";
 import { lagCommand } from "./lag.ts";
@@ -49,7 +50,7 @@ function createProgram(context: CliContext): Command {
   for (const command of [
     ...[relayCommand(context), ...steeringCommands(context)],
     ...[lagCommand(context), verifyCommand(context), handbackCommand(context)],
-    ...[sinkCommand(context), produceCommand(context)],
+    ...[sinkCommand(context), dlqCommand(context), produceCommand(context)],
     ...[demoCommand(context), servicesCommand(context), configCommand()],
   ]) {
     program.addCommand(command);

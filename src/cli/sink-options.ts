@@ -20,6 +20,8 @@ export function sinkOptions(values: Values): SinkOptions {
     inFlightRecords: values["sink.inFlightRecords"],
     inFlightBytes: values["sink.inFlightBytes"],
     poisonBatch: values["sink.poisonBatch"],
+    onDataError: values["sink.onDataError"],
+    maxParkedKeys: values["sink.maxParkedKeys"],
     commitIntervalMs: values["sink.commitIntervalMs"],
     drainDeadlineMs: values["sink.drainDeadlineMs"],
     retryBackoff: { baseMs: values["sink.retryBaseMs"], maxMs: values["sink.retryMaxMs"] },

@@ -39,15 +39,25 @@ async function run(
   options: SinkOptions,
   { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
 ): Promise<void> {
-  const [{ DeadLetters }, { GroupMember }, { LastingProducer }, { openSource }, { runSink }, { newSinkStats }] =
-    await Promise.all([
-      import("../dead-letter/dead-letter.ts"),
-      import("../kafka/group-member.ts"),
-      import("../kafka/lasting-producer.ts"),
-      import("../kafka/source.ts"),
-      import("../sink/sink.ts"),
-      import("../sink/stats.ts"),
-    ]);
+  const [
+    { DeadLetters },
+    { assertNoneParked, controlStore },
+    { letterReader },
+    { GroupMember },
+    { LastingProducer },
+    { openSource },
+    { runSink },
+    { newSinkStats },
+  ] = await Promise.all([
+    import("../dead-letter/dead-letter.ts"),
+    import("../dead-letter/parked-store.ts"),
+    import("../dead-letter/read-letters.ts"),
+    import("../kafka/group-member.ts"),
+    import("../kafka/lasting-producer.ts"),
+    import("../kafka/source.ts"),
+    import("../sink/sink.ts"),
+    import("../sink/stats.ts"),
+  ]);
   const kafka = kafkaOptions(values);
   const routes = routesOf(values);
   const topics = routes.map(({ topic }) => topic);
@@ -61,11 +71,14 @@ async function run(
     existing: topics,
     made: deadLetterTopics,
     partitions: DEAD_LETTER_PARTITIONS,
+    // What waits for a parked key is nowhere else once its topic has forgotten it.
+    ...(options.onDataError === "park-key" ? { config: { "retention.ms": "-1" } } : {}),
     log,
     signal,
   });
-  // It outlives the signal: what is read by then may still have to go there.
-  await using producer = new LastingProducer({ kafka, log, signal: new AbortController().signal });
+  if (options.onDataError !== "park-key") await assertNoneParked(group, topics, { kafka, log, signal });
+  // Letters of a key go one after the other, so none waits for company. It outlives the signal: what is read by then may still have to go there.
+  await using producer = new LastingProducer({ kafka, log, signal: new AbortController().signal, lingerMs: 0 });
   await using member = new GroupMember({ ...groupOptions(values, group), kafka, topics, signal, log });
   log.info({ routes, model: values["sink.model"], group, deadLetterTopics }, "writing to the database");
   const stats = newSinkStats();
@@ -92,6 +105,7 @@ async function run(
       model: await modelOf(values, routes),
       target,
       deadLetters: new DeadLetters(producer, { suffix }),
+      parking: { store: controlStore({ kafka, log }, producer), letters: letterReader({ kafka, log }) },
       signal,
       stats,
       ...(serving === undefined ? {} : { observer: serving.watched }),

@@ -8,12 +8,22 @@ export interface WantedTopics {
   /** Topics to make unless they are there, with however many partitions. */
   readonly made: readonly string[];
   readonly partitions: number;
+  /** What they are made with; the brokers' defaults otherwise. */
+  readonly config?: Readonly<Record<string, string>>;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
 /** @throws SpillwayError TOPIC_MISSING, BROKER_UNREACHABLE, AUTHENTICATION_FAILED, NOT_AUTHORIZED */
-export async function prepareTopics({ kafka, existing, made, partitions, log, signal }: WantedTopics): Promise<void> {
+export async function prepareTopics({
+  kafka,
+  existing,
+  made,
+  partitions,
+  config,
+  log,
+  signal,
+}: WantedTopics): Promise<void> {
   const [{ ensureTopic }, { Brokers }, { topicMissing }] = await Promise.all([
     import("../kafka/admin.ts"),
     import("../kafka/cluster.ts"),
@@ -26,7 +36,7 @@ export async function prepareTopics({ kafka, existing, made, partitions, log, si
   if (missing !== undefined) throw topicMissing(missing);
   for (const topic of made) {
     if (found.has(topic)) continue;
-    await ensureTopic(brokers, { topic, partitions }, signal);
+    await ensureTopic(brokers, { topic, partitions, ...(config === undefined ? {} : { config }) }, signal);
     log.info({ topic, partitions }, "topic made");
   }
 }

@@ -1,5 +1,6 @@
 import type { Check, CheckedOptions } from "./check.ts";
 import { DEMO_CHECKS } from "./checks/demo.ts";
+import { DLQ_CHECKS } from "./checks/dlq.ts";
 import { KAFKA_CHECKS } from "./checks/kafka.ts";
 import { PRODUCE_CHECKS } from "./checks/produce.ts";
 import { REGISTRY_CHECKS } from "./checks/registry.ts";
@@ -10,6 +11,7 @@ const CHECKS: readonly Check[] = [
   ...KAFKA_CHECKS,
   ...RELAY_CHECKS,
   ...SINK_CHECKS,
+  ...DLQ_CHECKS,
   ...REGISTRY_CHECKS,
   ...PRODUCE_CHECKS,
   ...DEMO_CHECKS,

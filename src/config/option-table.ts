@@ -1,6 +1,7 @@
 import type { Option, OptionWithDefault } from "./option.ts";
 import { CONSUMER_OPTIONS } from "./options/consumer.ts";
 import { DEMO_OPTIONS } from "./options/demo.ts";
+import { DLQ_OPTIONS } from "./options/dlq.ts";
 import { DYNAMO_OPTIONS } from "./options/dynamo.ts";
 import { GENERAL_OPTIONS } from "./options/general.ts";
 import { HANDOVER_OPTIONS } from "./options/handover.ts";
@@ -25,6 +26,7 @@ export const OPTIONS = {
   ...SERVER_OPTIONS,
   ...PREFLIGHT_OPTIONS,
   ...SINK_OPTIONS,
+  ...DLQ_OPTIONS,
   ...DYNAMO_OPTIONS,
   ...REGISTRY_OPTIONS,
   ...PRODUCE_OPTIONS,

@@ -13,6 +13,9 @@ export const KAFKA_CLIENTS = [
   "backfill",
   "verify",
   "handback",
+  "dlq-list",
+  "dlq-show",
+  "dlq-redrive",
 ] as const;
 
 /** The commands that take options of their own. `services` and `config` take none but the general ones. */

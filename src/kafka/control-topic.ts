@@ -26,19 +26,33 @@ export interface ControlOptions {
   readonly signal: AbortSignal;
 }
 
+/** What stands under a key; undefined where it was taken away. */
+export interface ControlEntry {
+  readonly key: string;
+  readonly value: string | undefined;
+}
+
 /**
  * The values of a key that the control topic holds, the oldest first: compaction leaves the latest, and until it has run
  * the earlier ones too. Makes the topic if it isn't there.
  * @throws SpillwayError BROKER_UNREACHABLE, TOPIC_MISMATCH, NOT_AUTHORIZED; the signal's reason
  */
 export async function readControl(key: string, options: ControlOptions): Promise<readonly string[]> {
+  return (await readControlEntries((one) => one === key, options)).map(({ value }) => value ?? "");
+}
+
+/** The same for all keys that match. @throws SpillwayError as `readControl` */
+export async function readControlEntries(
+  matches: (key: string) => boolean,
+  options: ControlOptions,
+): Promise<readonly ControlEntry[]> {
   const { start, end } = await wholeTopic(options);
-  const values: string[] = [];
-  if (start.offset >= end.offset) return values;
+  const entries: ControlEntry[] = [];
+  if (start.offset >= end.offset) return entries;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(DEADLINE_MS)]);
   for await (const fetched of openSource({ ...options, signal, positions: [start] })) {
-    for (const { offset, value } of valuesOf(fetched, key)) if (offset < end.offset) values.push(value);
-    if (fetched.nextOffset >= end.offset) return values;
+    for (const { offset, ...entry } of entriesOf(fetched, matches)) if (offset < end.offset) entries.push(entry);
+    if (fetched.nextOffset >= end.offset) return entries;
   }
   options.signal.throwIfAborted();
   throw new SpillwayError("TIMEOUT", `Its end was not reached within ${DEADLINE_MS} ms`, {
@@ -58,12 +72,25 @@ export async function followControl(
   take: (value: string) => void,
   options: ControlOptions,
 ): Promise<AsyncDisposable> {
+  return await followControlEntries(
+    (one) => one === key,
+    ({ value }) => take(value ?? ""),
+    options,
+  );
+}
+
+/** The same for all keys that match: of each the latest first. @throws SpillwayError as `readControl` */
+export async function followControlEntries(
+  matches: (key: string) => boolean,
+  take: (entry: ControlEntry) => void,
+  options: ControlOptions,
+): Promise<AsyncDisposable> {
   const stop = new AbortController();
   const following = { ...options, signal: AbortSignal.any([options.signal, stop.signal]) };
   const { end } = await wholeTopic(following);
-  const latest = (await readControl(key, following)).at(-1);
-  if (latest !== undefined) take(latest);
-  const running = follow(key, take, end, following);
+  const latest = new Map((await readControlEntries(matches, following)).map((entry) => [entry.key, entry]));
+  for (const entry of latest.values()) take(entry);
+  const running = follow(matches, take, end, following);
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -72,12 +99,17 @@ export async function followControl(
   };
 }
 
-async function follow(key: string, take: (value: string) => void, from: Position, options: ControlOptions) {
+async function follow(
+  matches: (key: string) => boolean,
+  take: (entry: ControlEntry) => void,
+  from: Position,
+  options: ControlOptions,
+) {
   const { signal, log } = options;
   for (let position = from, failures = 1; !signal.aborted; failures++) {
     try {
       for await (const fetched of openSource({ ...options, positions: [position], fetch: PATIENT })) {
-        for (const { value } of valuesOf(fetched, key)) take(value);
+        for (const { key, value } of entriesOf(fetched, matches)) take({ key, value });
         position = { ...position, offset: fetched.nextOffset };
         failures = 0;
       }
@@ -108,13 +140,14 @@ async function wholeTopic({ kafka, log, signal }: ControlOptions) {
   return { start: await at(EARLIEST), end: await at(LATEST) };
 }
 
-function valuesOf(
+function entriesOf(
   fetched: FetchedPartition,
-  key: string,
-): readonly { readonly offset: bigint; readonly value: string }[] {
-  return [...readRecords(fetched)]
-    .filter((record) => record.key?.toString() === key)
-    .map(({ offset, value }) => ({ offset, value: value?.toString() ?? "" }));
+  matches: (key: string) => boolean,
+): readonly (ControlEntry & { readonly offset: bigint })[] {
+  return [...readRecords(fetched)].flatMap(({ offset, key, value }) => {
+    const name = key?.toString();
+    return name === undefined || !matches(name) ? [] : [{ offset, key: name, value: value?.toString() }];
+  });
 }
 
 /** Resolves when it is acknowledged. @throws SpillwayError as `RecordProducer.send` */

@@ -110,7 +110,7 @@ export async function stableOffsets(
 
 /**
  * Sets the offsets of a group that one isn't a member of, all at once. `marked` puts the topic's id beside each, as
- * Spillway's own groups have it. The coordinator takes none while the group has members, so whoever reads by these
+ * Spillway's own groups have it; a function says what to put there. The coordinator takes none while the group has members, so whoever reads by these
  * offsets can't be overtaken by it.
  *
  * @throws SpillwayError GROUP_ACTIVE; and as `committedOffsets`
@@ -119,11 +119,14 @@ export async function setOffsets(
   brokers: Brokers,
   group: string,
   positions: readonly Position[],
-  metadata: "marked" | "empty",
+  metadata: "marked" | "empty" | ((position: Position) => string),
 ): Promise<void> {
   if (positions.length === 0) return;
   const outsider = { generationIdOrMemberEpoch: -1, memberId: "", groupInstanceId: null };
-  const topics = metadata === "marked" ? offsetsToCommit(positions) : offsetsToCommit(positions, () => "");
+  const topics =
+    metadata === "marked"
+      ? offsetsToCommit(positions)
+      : offsetsToCommit(positions, metadata === "empty" ? () => "" : metadata);
   const coordinator = await coordinatorOf(brokers, group);
   const response = await brokers.request(offsetCommit, { groupId: group, ...outsider, topics }, coordinator);
   for (const { name: topic, partitions } of response.topics) {

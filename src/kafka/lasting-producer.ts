@@ -8,6 +8,8 @@ interface LastingProducerOptions {
   readonly kafka: KafkaOptions;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** As `RecordProducer` has it. */
+  readonly lingerMs?: number;
 }
 
 /**

@@ -87,10 +87,11 @@ export interface Range {
 }
 
 /**
- * Reads every partition up to its end, once, whatever is written meanwhile.
+ * Reads every partition up to its end, once, whatever is written meanwhile. What `take` yields is awaited; `false` ends
+ * the reading.
  * @throws SpillwayError TIMEOUT if nothing comes for a minute; and what `openSource` throws
  */
-export async function readRange(range: Range, take: (part: FetchedPartition, end: number) => void): Promise<void> {
+export async function readRange(range: Range, take: (part: FetchedPartition, end: number) => unknown): Promise<void> {
   const { signal } = range;
   const left = new Map<string, Reading>();
   for (const position of range.positions) {
@@ -100,7 +101,8 @@ export async function readRange(range: Range, take: (part: FetchedPartition, end
   }
   if (left.size === 0) return;
   const stop = new AbortController();
-  const stalled = setTimeout(() => stop.abort(), STALL_MS);
+  const giveUp = () => stop.abort();
+  let stalled = setTimeout(giveUp, STALL_MS);
   const endIfReached = (key: string, reading: Reading) => {
     if (reading.reached >= reading.until) left.delete(key);
     if (left.size === 0) stop.abort();
@@ -123,12 +125,13 @@ export async function readRange(range: Range, take: (part: FetchedPartition, end
       },
     });
     for await (const part of parts) {
-      stalled.refresh();
+      clearTimeout(stalled); // whoever takes may take its time
       const key = partitionKey(part);
       const reading = left.get(key);
       // Without one it is read on behind its end, while others are not there yet.
+      if (reading !== undefined && (await take(part, reading.end)) === false) return;
+      stalled = setTimeout(giveUp, STALL_MS);
       if (reading === undefined) continue;
-      take(part, reading.end);
       reading.reached = Number(part.nextOffset);
       endIfReached(key, reading);
     }

@@ -25,6 +25,22 @@ export function watchSink(registry: Registry, stats: SinkStats): SinkObserver {
     () => stats.recordsDeadLettered,
   );
   counter(
+    named("records_parked_total", "Of the dead letters, those that follow one of their key"),
+    () => stats.recordsParked,
+  );
+  counter(
+    named("records_redriven_total", "Records of parked keys that were written from the dead letters"),
+    () => stats.recordsRedriven,
+  );
+  gauge(
+    named("keys_parked", "Keys whose records go to the dead-letter topic until they are redriven"),
+    () => stats.keysParked,
+  );
+  counter(
+    named("batch_parts_skipped_total", "Pieces of batches that could not be read, skipped in a dead-letter topic"),
+    () => stats.batchPartsSkipped,
+  );
+  counter(
     named("dead_letter_batches_total", "Record batches that could not be read, now dead letters"),
     () => stats.batchesDeadLettered,
   );

@@ -8,6 +8,15 @@ export interface SinkRoute {
   readonly collection: string;
 }
 
+export const ON_DATA_ERROR = ["skip", "stop", "park-key"] as const;
+/**
+ * - `skip`: it goes to the dead-letter topic, and the others go on.
+ * - `stop`: the sink ends with DATA_ERROR.
+ * - `park-key`: it goes to the dead-letter topic, and so do all later records of its key, in their order, until they are
+ *   redriven. Records without a key are skipped.
+ */
+export type OnDataError = (typeof ON_DATA_ERROR)[number];
+
 export interface SinkOptions extends Batching {
   /** How many batches are written side by side. Records of one key share a lane, and a lane writes one by one. */
   readonly lanes: number;
@@ -17,6 +26,10 @@ export interface SinkOptions extends Batching {
   readonly inFlightBytes: number;
   /** What to do with a record batch that can't be read: end with BATCH_CORRUPT, or keep its bytes as a dead letter. */
   readonly poisonBatch: PoisonBatchPolicy;
+  /** What to do with a record that can't be written. */
+  readonly onDataError: OnDataError;
+  /** How many keys of an instance's partitions may be parked; one more ends the sink. */
+  readonly maxParkedKeys: number;
   readonly commitIntervalMs: number;
   /** Milliseconds to finish what was read when a generation of the group is over. Less than the rebalance time-out. */
   readonly drainDeadlineMs: number;
@@ -37,6 +50,7 @@ export interface SinkOptions extends Batching {
  *   in during a slow write is joined, so a longer wait would gain nothing.
  * - 20,000 records in flight are a batch being written and another one waiting in each lane, and some more, since lanes
  *   are never equal. They bound the memory, and what a crash repeats.
+ * - 1,000 parked keys are far more than anybody mends one by one: whoever has that many has something else to mend.
  */
 export const SINK_DEFAULTS = {
   batching: "auto",
@@ -47,6 +61,8 @@ export const SINK_DEFAULTS = {
   inFlightRecords: 20_000,
   inFlightBytes: 32 * 1024 * 1024,
   poisonBatch: "stop",
+  onDataError: "skip",
+  maxParkedKeys: 1_000,
   commitIntervalMs: 1_000,
   drainDeadlineMs: 20_000,
   retryBackoff: { baseMs: 100, maxMs: 5_000 },

@@ -1,8 +1,10 @@
+import { PART_HEADER } from "../dead-letter/poison.ts";
 import type { DeadLetterReason } from "../dead-letter/reason.ts";
 import type { Decoded } from "../decode/decoded.ts";
 import type { Decoder } from "../decode/decoder.ts";
 import { originOf, type PlanRecord } from "./models/model.ts";
 import { isNewer, type Operation } from "./operations.ts";
+import { follows, type ParkedSet, type Poisoned } from "./parking.ts";
 import type { InFlightRecord } from "./progress.ts";
 import type { Outcome } from "./target.ts";
 
@@ -13,6 +15,8 @@ interface Work {
   open: number;
   /** Given up: it is a dead letter, and nothing more of it is tried. */
   dead: boolean;
+  /** How often operations of it were tried and failed. */
+  attempts: number;
 }
 
 /** One operation of a record. */
@@ -34,6 +38,8 @@ export interface Pending {
 export interface DeadRecord {
   readonly record: InFlightRecord;
   readonly reason: DeadLetterReason;
+  /** How often it was tried. */
+  readonly attempts: number;
 }
 
 export interface BatchPlan {
@@ -41,27 +47,57 @@ export interface BatchPlan {
   readonly pending: ReadonlyMap<string, Pending>;
   /** Records for which there is nothing to do. */
   readonly nothing: readonly InFlightRecord[];
+  /** Records that were written as dead letters of their key, before they were read again. */
+  readonly settled: readonly InFlightRecord[];
+  /** Pieces of batches that could not be read, from a dead-letter topic: no records. */
+  readonly parts: readonly InFlightRecord[];
   readonly dead: readonly DeadRecord[];
 }
 
 export interface Planning {
   readonly decoder: Decoder;
   readonly model: PlanRecord;
+  /** Set where a data error parks its key. */
+  readonly parked?: Pick<ParkedSet, "standingOf"> | undefined;
 }
 
 const NO_VALUE = { kind: "value", value: null } as const;
 
-/** Plans a batch: what is to be done for each record that can be written. */
-export function planBatch(batch: readonly InFlightRecord[], { decoder, model }: Planning): BatchPlan {
+/**
+ * Plans a batch: what is to be done for each record that can be written.
+ * @param poisoned set where later records of a key follow one that can't be: knows those, and learns of more
+ */
+export function planBatch(
+  batch: readonly InFlightRecord[],
+  { decoder, model, parked }: Planning,
+  poisoned?: Poisoned,
+): BatchPlan {
   const tasks = new Map<string, Task[]>();
   const nothing: InFlightRecord[] = [];
+  const settled: InFlightRecord[] = [];
+  const parts: InFlightRecord[] = [];
   const dead: DeadRecord[] = [];
   for (const record of batch) {
+    if (isPart(record)) {
+      parts.push(record);
+      continue;
+    }
+    const standing = parked?.standingOf(record);
+    if (standing === "settled") {
+      settled.push(record);
+      continue;
+    }
+    if (standing === "parked" || poisoned?.isBefore(record.record) === true) {
+      dead.push({ record, reason: follows(record.record), attempts: 0 });
+      continue;
+    }
     const planned = planRecord(record, decoder, model);
-    if ("reason" in planned) dead.push({ record, reason: planned.reason });
-    else if (planned.length === 0) nothing.push(record);
+    if ("reason" in planned) {
+      poisoned?.add(record);
+      dead.push({ record, reason: planned.reason, attempts: 1 });
+    } else if (planned.length === 0) nothing.push(record);
     else {
-      const work = { record, open: planned.length, dead: false };
+      const work = { record, open: planned.length, dead: false, attempts: 0 };
       for (const { collection, operation } of planned) {
         let ofCollection = tasks.get(collection);
         if (ofCollection === undefined) {
@@ -77,7 +113,11 @@ export function planBatch(batch: readonly InFlightRecord[], { decoder, model }: 
     const left = withoutReplaced(all);
     pending.set(collection, { tasks: left, ordered: dependOnEachOther(left) });
   }
-  return { pending, nothing, dead };
+  return { pending, nothing, settled, parts, dead };
+}
+
+function isPart({ record: { headers } }: InFlightRecord): boolean {
+  return headers.some(({ key }) => key === PART_HEADER);
 }
 
 function planRecord({ record, topicId }: InFlightRecord, decoder: Decoder, model: PlanRecord) {
@@ -166,9 +206,12 @@ export function settle({ tasks, ordered }: Pending, outcomes: readonly Outcome[]
         finish(task, alreadyWritten, replaced);
         break;
       case "data-error": {
-        if (!task.work.dead) {
-          task.work.dead = true;
-          dead.push({ record: task.work.record, reason: { code: outcome.code, message: outcome.message } });
+        const { work } = task;
+        work.attempts++;
+        if (!work.dead) {
+          work.dead = true;
+          const reason = { code: outcome.code, message: outcome.message };
+          dead.push({ record: work.record, reason, attempts: work.attempts });
         }
         const [predecessor, ...older] = task.replaced;
         if (predecessor !== undefined) again.push({ ...predecessor, replaced: older });
@@ -177,7 +220,10 @@ export function settle({ tasks, ordered }: Pending, outcomes: readonly Outcome[]
       case "transient":
       case "not-attempted":
         again.push(task);
-        if (outcome.kind === "transient") outage ??= outcome.message;
+        if (outcome.kind === "transient") {
+          task.work.attempts++;
+          outage ??= outcome.message;
+        }
     }
   }
   if (outage === undefined && again.length > 0 && outcomes.every(({ kind }) => kind === "not-attempted")) {

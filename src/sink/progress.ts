@@ -4,7 +4,7 @@ import type { Position } from "../kafka/topic-partition.ts";
 import { type OnPoison, type PoisonBatch, stopAtPoison } from "../record-batch/batch.ts";
 import { murmur2 } from "../record-batch/murmur2.ts";
 import { type KafkaRecord, readRecords } from "../record-batch/records.ts";
-import type { CommitFrontier, FrontierEntry } from "../runtime/commit-frontier.ts";
+import { CommitFrontier, type FrontierEntry } from "../runtime/commit-frontier.ts";
 import { InFlightLimit } from "../runtime/in-flight-limit.ts";
 import type { SinkObserver } from "./observer.ts";
 import type { SinkStats } from "./stats.ts";
@@ -159,6 +159,20 @@ export class Progress {
     this.#stats.recordsInFlight = this.#limit.items;
     this.#stats.bytesInFlight = this.#limit.bytes;
   }
+}
+
+/** A record that no partition's commit waits for: one that is written again from where it was kept. */
+export function detached(record: KafkaRecord, topicId: string): InFlightRecord {
+  const entry = { nextOffset: record.offset, done: false };
+  const slice = {
+    frontier: new CommitFrontier(record.offset),
+    entry,
+    records: 0,
+    bytes: 0,
+    remaining: Infinity,
+    readAt: 0,
+  };
+  return { record, topicId, keyHash: hashOf(record.key), bytes: bytesOf(record), slice };
 }
 
 function hashOf(key: Buffer | null): number | undefined {

@@ -8,25 +8,37 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { DeadLetters } from "../dead-letter/dead-letter.ts";
+import type { ParkedStore } from "../dead-letter/parked-store.ts";
+import type { LetterReader } from "../dead-letter/read-letters.ts";
 import type { Decoder } from "../decode/decoder.ts";
 import { isRetryable, messageOf, SpillwayError } from "../errors.ts";
 import type { Generation } from "../kafka/generation.ts";
 import type { FetchedPartition } from "../kafka/source.ts";
 import type { Position } from "../kafka/topic-partition.ts";
+import { murmur2 } from "../record-batch/murmur2.ts";
 import { backoffMs, pause } from "../runtime/backoff.ts";
 import { withDeadline } from "../runtime/deadline.ts";
 import { every } from "../runtime/every.ts";
 import { writeBatch } from "./batch-writer.ts";
 import { Breaker } from "./breaker.ts";
 import { buryBatch } from "./bury.ts";
+import { bytesOfItem, type LaneItem, Turns, writeInTurn } from "./key-work.ts";
 import { LaneChoice, Lanes } from "./lanes.ts";
 import type { Model } from "./models/model.ts";
 import type { SinkObserver } from "./observer.ts";
 import type { SinkOptions } from "./options.ts";
 import { Outage } from "./outage.ts";
-import { type InFlightPoison, type InFlightRecord, Progress } from "./progress.ts";
+import { ParkedKeys } from "./parked-keys.ts";
+import { type InFlightPoison, Progress } from "./progress.ts";
+import { redriveKey } from "./redrive-key.ts";
 import { reportProgress, type SinkStats } from "./stats.ts";
 import type { Target } from "./target.ts";
+
+/** It is only a little tidier; whoever doesn't get to it does it the next time. */
+const FORGET_MS = 5_000;
+
+/** Each reads dead letters, and holds its lane meanwhile. */
+const REDRIVES_AT_ONCE = 2;
 
 /** What a sink works with. It closes none of it. */
 export interface SinkParts {
@@ -38,6 +50,8 @@ export interface SinkParts {
   readonly model: Model;
   readonly target: Target;
   readonly deadLetters: Pick<DeadLetters, "send" | "sendBatch" | "topicFor">;
+  /** Where keys are parked, and read from again: what a sink needs that is told to park them. */
+  readonly parking?: { readonly store: ParkedStore; readonly letters: LetterReader } | undefined;
   /** The member's own; ends the wait for the database before the first generation. */
   readonly signal: AbortSignal;
   readonly stats: SinkStats;
@@ -48,8 +62,9 @@ export interface SinkParts {
 /**
  * Runs until the member's generations end; what was read by then is written and committed, as far as it goes within the
  * drain deadline.
- * @throws SpillwayError CONFIG_INVALID if the target can't do what the model plans; DATABASE_REFUSED; what the member, the
- *   source and the dead letters throw
+ * @throws SpillwayError CONFIG_INVALID if the target can't do what the model plans, or a sink is told to park keys and has no
+ *   place for them; DATABASE_REFUSED, DATA_ERROR, TOO_MANY_PARKED_KEYS; what the member, the source and the dead letters
+ *   throw
  */
 export async function runSink(parts: SinkParts, options: SinkOptions): Promise<void> {
   const { member, stats, log } = parts;
@@ -58,6 +73,7 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
   const outages = {
     deadLetters: new Outage("the dead-letter topic", log),
     schemas: new Outage("the schema registry", log),
+    control: new Outage("the control topic", log),
   };
   const breaker = new Breaker({
     what: "the database",
@@ -80,7 +96,7 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
 }
 
 interface GenerationParts extends SinkParts {
-  readonly outages: { readonly deadLetters: Outage; readonly schemas: Outage };
+  readonly outages: { readonly deadLetters: Outage; readonly schemas: Outage; readonly control: Outage };
   readonly breaker: Breaker;
 }
 
@@ -96,11 +112,12 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
   const failed = new AbortController();
   const stop = AbortSignal.any([generation.signal, failed.signal]);
 
-  const writing = { ...parts, ...options, progress, abandoned: abandon.signal };
-  const lanes = new Lanes<InFlightRecord>({
+  await using keys = await parkedKeys(generation, positions, parts, { ...options, stop, abandoned: abandon.signal });
+  const writing = { ...parts, ...options, progress, abandoned: abandon.signal, parked: keys };
+  const lanes = new Lanes<LaneItem>({
     ...options,
-    bytesOf: ({ bytes }) => bytes,
-    write: (batch) => writeBatch(batch, writing),
+    bytesOf: bytesOfItem,
+    write: (batch) => writeInTurn(batch, (records) => writeBatch(records, writing)),
   });
   const unlessAbandoned = (error: unknown) => abandon.signal.aborted || failed.abort(error);
   lanes.finished.catch(unlessAbandoned);
@@ -117,6 +134,7 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
     if (reached.length === 0) return;
     await generation.commit(reached);
     progress.committed(reached);
+    await withDeadline(keys?.committed(reached) ?? Promise.resolve(), FORGET_MS, "Forgetting redriven keys");
   };
   const unlessPassing = (error: unknown) => {
     if (!isRetryable(error)) failed.abort(error);
@@ -126,6 +144,14 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
 
   try {
     const laneOf = new LaneChoice(options);
+    const redrives = new Turns(REDRIVES_AT_ONCE);
+    keys?.hand((name, request) => {
+      const run = () => redriveKey(name, request, { ...writing, keys, stop });
+      redrives.add(run, (work) => {
+        lanes.push(laneOf.key(murmur2(name.key, 0, name.key.length)), work);
+        lanes.pause();
+      });
+    });
     for await (const fetched of parts.openSource(positions, stop)) {
       laneOf.nextFetch();
       for (const records of progress.read(fetched, options.poisonBatch === "stop" ? undefined : buryPoison)) {
@@ -153,6 +179,30 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
   await committing.stop();
   if (!isFenced(failed.signal.reason)) await commit().catch(unlessPassing);
   failed.signal.throwIfAborted();
+}
+
+/** Undefined where data errors don't park their keys. */
+async function parkedKeys(
+  generation: Generation,
+  positions: readonly Position[],
+  { parking, outages, stats, log }: GenerationParts,
+  options: SinkOptions & { readonly stop: AbortSignal; readonly abandoned: AbortSignal },
+): Promise<ParkedKeys | undefined> {
+  if (options.onDataError !== "park-key") return undefined;
+  if (parking === undefined) throw new SpillwayError("CONFIG_INVALID", "To park keys a sink needs a place for them");
+  const { maxParkedKeys: maxKeys } = options;
+  const confirm = () => generation.confirm();
+  const parts = {
+    ...options,
+    ...parking,
+    confirm,
+    group: generation.group,
+    maxKeys,
+    outage: outages.control,
+    stats,
+    log,
+  };
+  return await ParkedKeys.open(positions, parts);
 }
 
 /** The generation has ended at the coordinator, or for all we can know it has: no failure of the sink. */

@@ -9,6 +9,14 @@ export interface SinkStats {
   /** Not written, since a newer state of their key was. */
   recordsReplaced: number;
   recordsDeadLettered: number;
+  /** Of these, those without a fault of their own, which follow one of their key. */
+  recordsParked: number;
+  /** Written from the dead-letter topic, once their parked key was redriven. */
+  recordsRedriven: number;
+  /** Keys of this instance's partitions that are parked now. */
+  keysParked: number;
+  /** Pieces of batches that could not be read, met in a dead-letter topic: they are no records. */
+  batchPartsSkipped: number;
   /** Record batches that could not be read, now in the dead-letter topic. */
   batchesDeadLettered: number;
   /** Offsets that retention took before they were read, or that `offset-reset` passed over. */
@@ -33,6 +41,10 @@ export function newSinkStats(): SinkStats {
     recordsAlreadyWritten: 0,
     recordsReplaced: 0,
     recordsDeadLettered: 0,
+    recordsParked: 0,
+    recordsRedriven: 0,
+    keysParked: 0,
+    batchPartsSkipped: 0,
     batchesDeadLettered: 0,
     offsetsLost: 0,
     batches: 0,

@@ -89,6 +89,30 @@ export const MUTATIONS: readonly Mutation[] = [
     test: "a batch that can't be read holds its position until it is buried, and the records around it are read",
   },
   {
+    name: "done-before-parked",
+    harm: "a crash forgets that a key is parked, and its later records overtake the one that waits",
+    testFile: "test/unit/sink/park-key.test.ts",
+    test: "a record counts as done once its key is known to be parked, and not with its letter",
+  },
+  {
+    name: "tried-behind-a-data-error",
+    harm: "records of a key are written though an earlier one of the same batch is a dead letter",
+    testFile: "test/unit/sink/park-key.test.ts",
+    test: "a letter that fails again keeps its key parked; those before it are not tried again; it can be left out",
+  },
+  {
+    name: "parked-from-the-beginning",
+    harm: "after a crash records that were written before their key was parked wait behind those that came later",
+    testFile: "test/unit/sink/parking.test.ts",
+    test: "a parked key's records stand by their offsets: before it, behind it, redriven, new",
+  },
+  {
+    name: "letter-headers-pile-up",
+    harm: "each time a record fails again its headers grow, until no broker takes it",
+    testFile: "test/unit/dead-letter/letter.test.ts",
+    test: "however often it fails and is redriven: bytes and origin stay, headers don't pile up, attempts count on",
+  },
+  {
     name: "transaction-unmarked",
     harm: "what a relay wrote before it was killed stays, and is written again: duplicates",
     testFile: "test/unit/record-batch/stamp.test.ts",

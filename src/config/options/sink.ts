@@ -1,7 +1,7 @@
 import { DEAD_LETTER_SUFFIX } from "../../dead-letter/dead-letter.ts";
 import { POISON_BATCH } from "../../dead-letter/poison.ts";
 import { BATCHING_MODES } from "../../sink/batching.ts";
-import { SINK_DEFAULTS } from "../../sink/options.ts";
+import { ON_DATA_ERROR, SINK_DEFAULTS } from "../../sink/options.ts";
 import {
   bytes,
   choice,
@@ -205,6 +205,24 @@ export const SINK_OPTIONS = {
     default: SINK_DEFAULTS.poisonBatch,
     description: "when a record batch can't be read: stop, or keep its bytes in the dead-letter topic and go on",
   }),
+  "sink.onDataError": option({
+    kind: choice(...ON_DATA_ERROR),
+    flag: "--on-data-error",
+    env: "SPILLWAY_SINK_ON_DATA_ERROR",
+    commands: COMMANDS,
+    default: SINK_DEFAULTS.onDataError,
+    description:
+      "when a record can't be written: skip: it goes to the dead-letter topic; stop: end there; park-key: later records " +
+      "of its key go there too, until they are redriven",
+  }),
+  "sink.maxParkedKeys": option({
+    kind: integer(1, 1_000_000),
+    flag: "--max-parked-keys",
+    env: "SPILLWAY_SINK_MAX_PARKED_KEYS",
+    commands: COMMANDS,
+    default: SINK_DEFAULTS.maxParkedKeys,
+    description: "how many keys of its partitions a sink keeps parked; one more ends it",
+  }),
   "sink.commitIntervalMs": option({
     kind: milliseconds(10, 600_000),
     flag: "--commit-interval-ms",
@@ -254,7 +272,7 @@ export const SINK_OPTIONS = {
     kind: text("suffix"),
     flag: "--dead-letter-suffix",
     env: "SPILLWAY_SINK_DEAD_LETTER_SUFFIX",
-    commands: COMMANDS,
+    commands: ["sink", "dlq-list", "dlq-show", "dlq-redrive"],
     default: DEAD_LETTER_SUFFIX,
     description: "what to append to a topic's name for the topic of records that can't be written",
   }),

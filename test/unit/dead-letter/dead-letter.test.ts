@@ -39,6 +39,9 @@ test("key, value, timestamp and headers are as they were; reason, time and origi
     ["spillway-error-code", "invalid-json"],
     ["spillway-error-message", Buffer.from("no: é").toString("latin1")],
     ["spillway-failed-at", "2026-01-02T03:04:05.678Z"],
+    ["spillway-first-failed-at", "2026-01-02T03:04:05.678Z"],
+    ["spillway-attempts", "1"],
+    ["spillway-source", "orders:3:42"],
     ["spillway-origin", packOrigin(ORIGIN).toString("latin1")],
   ]);
 });
@@ -79,9 +82,10 @@ test("it is sent to the topic's dead-letter topic, and done when that is acknowl
   const sent: string[] = [];
   const acknowledged = Promise.withResolvers<void>();
   const producer = {
-    async send(topic: string): Promise<void> {
+    async send(topic: string) {
       sent.push(topic);
       await acknowledged.promise;
+      return { partition: 1, offset: 2n };
     },
   };
   let done = false;

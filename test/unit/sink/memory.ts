@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
+import type { LetterPlace } from "../../../src/dead-letter/dead-letter.ts";
 import type { DeadLetterReason } from "../../../src/dead-letter/reason.ts";
 import { jsonDecoder } from "../../../src/decode/decoder.ts";
+import { SpillwayError } from "../../../src/errors.ts";
 import type { Generation } from "../../../src/kafka/generation.ts";
 import type { FetchedPartition } from "../../../src/kafka/source.ts";
 import { type Position, partitionKey } from "../../../src/kafka/topic-partition.ts";
@@ -223,19 +225,25 @@ export interface Buried {
   readonly reason: DeadLetterReason;
 }
 
-/** Dead letters that are kept. */
+/** Dead letters that are kept. When one fails, those that were handed over behind it fail too, as a producer's do. */
 export class MemoryDeadLetters {
   readonly buried: Buried[] = [];
   readonly buriedBatches: PoisonBatch[] = [];
   fault: () => Promise<void> = async () => {};
+  #failures = 0;
 
   topicFor(topic: string): string {
     return `${topic}.dead-letter`;
   }
 
-  async send(record: KafkaRecord, origin: Origin, reason: DeadLetterReason): Promise<void> {
-    await this.fault();
-    this.buried.push({ record, origin, reason });
+  async send(record: KafkaRecord, origin: Origin, reason: DeadLetterReason): Promise<LetterPlace> {
+    const before = this.#failures;
+    await this.fault().catch((error: unknown) => {
+      this.#failures++;
+      throw error;
+    });
+    if (before !== this.#failures) throw new SpillwayError("DELIVERY_FAILED", "behind a failure", { retryable: true });
+    return { partition: 0, offset: BigInt(this.buried.push({ record, origin, reason }) - 1) };
   }
 
   async sendBatch(poison: PoisonBatch, _topicId: string): Promise<void> {
