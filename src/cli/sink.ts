@@ -17,6 +17,11 @@ import { prepareTopics } from "./topics.ts";
 const LEAVING_MS = 15_000;
 /** Dead letters are few, and their order is worth keeping. */
 const DEAD_LETTER_PARTITIONS = 1;
+/**
+ * A dead letter is a record and its reason, not compressed, so it may be larger than its topic allows for a batch. 64 MiB
+ * are room for whatever fits into one of Kafka's requests at their usual limit of 100 MB.
+ */
+const DEAD_LETTER_CONFIG = { "max.message.bytes": String(64 * 1024 * 1024) };
 
 /** `spillway sink`: topics → collections, until stopped. */
 export function sinkCommand(context: CliContext): Command {
@@ -71,8 +76,11 @@ async function run(
     existing: topics,
     made: deadLetterTopics,
     partitions: DEAD_LETTER_PARTITIONS,
-    // What waits for a parked key is nowhere else once its topic has forgotten it.
-    ...(options.onDataError === "park-key" ? { config: { "retention.ms": "-1" } } : {}),
+    config: {
+      ...DEAD_LETTER_CONFIG,
+      // What waits for a parked key is nowhere else once its topic has forgotten it.
+      ...(options.onDataError === "park-key" ? { "retention.ms": "-1" } : {}),
+    },
     log,
     signal,
   });

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { isRetryable } from "../errors.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
 
 export interface WantedTopics {
@@ -8,22 +9,15 @@ export interface WantedTopics {
   /** Topics to make unless they are there, with however many partitions. */
   readonly made: readonly string[];
   readonly partitions: number;
-  /** What they are made with; the brokers' defaults otherwise. */
+  /** Of topics that are made. Where the cluster doesn't allow it they are made without. */
   readonly config?: Readonly<Record<string, string>>;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
 /** @throws SpillwayError TOPIC_MISSING, BROKER_UNREACHABLE, AUTHENTICATION_FAILED, NOT_AUTHORIZED */
-export async function prepareTopics({
-  kafka,
-  existing,
-  made,
-  partitions,
-  config,
-  log,
-  signal,
-}: WantedTopics): Promise<void> {
+export async function prepareTopics(wanted: WantedTopics): Promise<void> {
+  const { kafka, existing, made, partitions, config = {}, log, signal } = wanted;
   const [{ ensureTopic }, { Brokers }, { topicMissing }] = await Promise.all([
     import("../kafka/admin.ts"),
     import("../kafka/cluster.ts"),
@@ -36,7 +30,10 @@ export async function prepareTopics({
   if (missing !== undefined) throw topicMissing(missing);
   for (const topic of made) {
     if (found.has(topic)) continue;
-    await ensureTopic(brokers, { topic, partitions, ...(config === undefined ? {} : { config }) }, signal);
+    await ensureTopic(brokers, { topic, partitions, config }, signal).catch(async (error: unknown) => {
+      if (isRetryable(error) || Object.keys(config).length === 0) throw error;
+      await ensureTopic(brokers, { topic, partitions }, signal);
+    });
     log.info({ topic, partitions }, "topic made");
   }
 }

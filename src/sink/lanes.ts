@@ -110,9 +110,12 @@ class Lane<T> {
 
   async #write(): Promise<void> {
     this.#writing = true;
-    const startedAt = performance.now();
-    await this.#options.write(takeBatch(this.#waiting, this.#options.bytesOf, this.#options));
-    this.#writes.add(performance.now() - startedAt);
+    // To the end: what was cut by bytes may be more than one batch, and its turn is this one.
+    while (this.#waiting.length > 0) {
+      const startedAt = performance.now();
+      await this.#options.write(takeBatch(this.#waiting, this.#options.bytesOf, this.#options));
+      this.#writes.add(performance.now() - startedAt);
+    }
     this.#writing = false;
   }
 }

@@ -15,7 +15,7 @@ export class Copy implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), "spillway-mutation-"));
 
   constructor(mutation?: Mutation) {
-    for (const part of ["src", "test", "package.json", "tsconfig.json"]) {
+    for (const part of ["src", "test", "services", "package.json", "tsconfig.json"]) {
       cpSync(join(ROOT, part), join(this.directory, part), { recursive: true });
     }
     symlinkSync(join(ROOT, "node_modules"), join(this.directory, "node_modules"));

@@ -55,15 +55,19 @@ const COMMAND_ERRORS: ReadonlyMap<number, ErrorClass> = new Map([
   [31, "refused"], // RoleNotFound
   [33, "refused"], // PrivilegeNotFound
   [59, "refused"], // CommandNotFound
+  [67, "refused"], // CannotCreateIndex
   [72, "refused"], // InvalidOptions
   [73, "refused"], // InvalidNamespace
   [79, "refused"], // UnknownReplWriteConcern
+  [85, "refused"], // IndexOptionsConflict
+  [86, "refused"], // IndexKeySpecsConflict
   [115, "refused"], // CommandNotSupported
   [166, "refused"], // CommandNotSupportedOnView
   [214, "refused"], // AuthenticationRestrictionUnmet
   [322, "refused"], // APIVersionError
   [323, "refused"], // APIStrictError
   [334, "refused"], // MechanismUnavailable
+  [11000, "refused"], // DuplicateKey, of documents that are in the way of a unique index to be made
   [8000, "refused"], // AtlasError: credentials or a quota
 ]);
 

@@ -10,6 +10,8 @@ export interface Reply {
   readonly failures: readonly Failure[];
   /** Set where fewer nodes have acknowledged the rest than the write concern asks for. */
   readonly concern: string | undefined;
+  /** Operations that the server says it has done: inserted, or matched and upserted. Undefined where it wasn't looked for. */
+  readonly done: number | "unsaid" | undefined;
 }
 
 /** One operation that was not done. */
@@ -48,7 +50,8 @@ export async function send(batch: Batch): Promise<Reply> {
 }
 
 /** All in one document, which the driver makes in half the time that it takes for each on its own. */
-async function sendAsCommand({ database, collection, command: name, operations, ordered, inTime }: Batch) {
+async function sendAsCommand(batch: Batch): Promise<Reply> {
+  const { database, collection, command: name, operations, ordered, inTime } = batch;
   const command = commandOf(name, collection, operations, ordered);
   const { writeConcern } = database;
   if (writeConcern !== undefined) WriteConcern.apply(command, writeConcern);
@@ -59,10 +62,12 @@ async function sendAsCommand({ database, collection, command: name, operations, 
       return { index, code, message: errmsg, onId };
     }),
     concern: answer.writeConcernError?.errmsg,
+    done: answer.n ?? "unsaid",
   };
 }
 
 interface Answer {
+  readonly n?: number;
   readonly writeErrors?: readonly {
     readonly index: number;
     readonly code: number;
@@ -82,7 +87,7 @@ async function insertInParts({ database, collection, operations, ordered, inTime
       const options = { ordered, signal } as BulkWriteOptions;
       return database.collection(collection).insertMany(documents, options);
     });
-    return { failures: [], concern: undefined };
+    return { failures: [], concern: undefined, done: undefined };
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;
     const failures = [error.writeErrors].flat();
@@ -93,6 +98,7 @@ async function insertInParts({ database, collection, operations, ordered, inTime
         .map(({ index, code, errmsg = "" }) => ({ index, code, message: errmsg, onId: isOnId(errmsg) }))
         .toSorted((a, b) => a.index - b.index),
       concern: error.result.getWriteConcernError()?.errmsg,
+      done: undefined,
     };
   }
 }
@@ -108,6 +114,7 @@ async function sendInHalves(batch: Batch): Promise<Reply> {
   return {
     failures: [...first.failures, ...second.failures.map((failure) => ({ ...failure, index: failure.index + middle }))],
     concern: first.concern ?? second.concern,
+    done: typeof first.done === "number" && typeof second.done === "number" ? first.done + second.done : first.done,
   };
 }
 

@@ -1,5 +1,5 @@
 import { BSON, type Db, MongoAPIError, MongoError } from "mongodb";
-import { messageOf } from "../../errors.ts";
+import { messageOf, SpillwayError } from "../../errors.ts";
 import type { Insert, Latest, Operation } from "../operations.ts";
 import { type Standing, UNLIKE_VERSION } from "../standing.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
@@ -80,14 +80,40 @@ async function writeSort(
   ordered: boolean,
 ): Promise<readonly Outcome[]> {
   if (operations.length === 0) return [];
+  const attempt: Attempt = (some) => writeSort(place, some, ordered);
+  // What the driver takes for one message may be more than a server should.
+  const unfit = operations.some(({ bytes }) => bytes > MAX_DOCUMENT_BYTES / 8) ? findUnfit(operations) : NOTHING_UNFIT;
+  if (unfit.size > 0) return await withoutUnfit(operations, ordered, unfit, attempt);
   let reply: Reply;
   try {
     reply = await send({ ...place, operations, ordered });
   } catch (error) {
-    return await nothingKnown(operations, ordered, error, (some) => writeSort(place, some, ordered));
+    return await nothingKnown(operations, ordered, error, attempt);
+  }
+  if (leavesOut(operations, ordered, reply)) {
+    if (operations.length > 1) return await inHalves(operations, ordered, UNACCOUNTED, attempt);
+    return [transient(UNACCOUNTED)];
   }
   if (reply.failures.length === 0 && reply.concern === undefined) return operations.map(() => WRITTEN);
   return await partlyWritten(place, operations, ordered, reply);
+}
+
+const NOTHING_UNFIT: ReadonlyMap<number, Outcome> = new Map();
+const UNACCOUNTED = new SpillwayError(
+  "PROTOCOL",
+  "the database's answer doesn't account for all that it was asked to do",
+);
+
+/**
+ * Whether less is done than the failures explain. FerretDB answers for one update that it can't parse, as if it were the
+ * first, gives no number and does none of the others: taken at its word, they would be lost. Only inserts and upserts are
+ * sure to count, each as one.
+ */
+function leavesOut(operations: readonly Operation[], ordered: boolean, { failures, done }: Reply): boolean {
+  if (done === undefined || !operations.every(({ kind }) => kind === "insert" || kind === "latest")) return false;
+  if (done === "unsaid") return failures.length > 0 && operations.length > 1;
+  const [first] = failures;
+  return done < (ordered && first !== undefined ? first.index : operations.length - failures.length);
 }
 
 /** The driver or the server has thrown: nothing was written, or it isn't known what. */
@@ -112,7 +138,7 @@ async function nothingKnown(
 }
 
 async function partlyWritten(
-  lookups: Lookups,
+  place: SortPlace,
   operations: readonly Operation[],
   ordered: boolean,
   { failures, concern }: Reply,
@@ -126,13 +152,13 @@ async function partlyWritten(
     if (outcome === undefined || isRefusedLatest(operations[failure.index], failure)) unclear.push(failure);
     else outcomes[failure.index] = outcome;
   }
-  if (unclear.length > 0) await clearUp(lookups, operations, unclear, outcomes);
+  if (unclear.length > 0) await clearUp(place, operations, unclear, outcomes);
 
   const [first] = failures;
   if (!ordered || first === undefined) return outcomes;
   outcomes.fill(NOT_ATTEMPTED, first.index + 1);
   if (outcomes[first.index]?.kind === "already-written" && operations.every(({ kind }) => kind === "insert")) {
-    await lookAhead(lookups, operations, first.index + 1, unclear.length === 0, outcomes);
+    await lookAhead(place, operations, first.index + 1, unclear.length === 0, outcomes);
   }
   return outcomes;
 }
@@ -160,7 +186,7 @@ function isRefusedLatest(operation: Operation | undefined, { code, onId }: Failu
 
 /** Reads back what a duplicate is a duplicate of. */
 async function clearUp(
-  lookups: Lookups,
+  place: SortPlace,
   operations: readonly Operation[],
   unclear: readonly Failure[],
   outcomes: Outcome[],
@@ -169,17 +195,17 @@ async function clearUp(
     unclear.map(({ index }) => operations[index]).filter((operation) => operation?.kind === kind);
   try {
     const inserted = await findEach(
-      lookups,
+      place,
       (of("insert") as Insert[]).map(({ id }) => id),
     );
-    const standing = await standings(lookups, of("latest") as Latest[]);
+    const standing = await standings(place, of("latest") as Latest[]);
     for (const failure of unclear) {
       const operation = operations[failure.index] as Operation;
       outcomes[failure.index] =
         operation.kind === "insert" && inserted.has(operation.id)
           ? ALREADY_WRITTEN
           : operation.kind === "latest"
-            ? latestOutcome(standing.get(operation.id) ?? "none", failure)
+            ? (latestOutcome(standing.get(operation.id), failure) ?? (await secondTry(place, operation)))
             : dataError(failure.code, failure.message);
     }
   } catch (error) {
@@ -188,17 +214,31 @@ async function clearUp(
   }
 }
 
-function latestOutcome(standing: Standing, { code, message, onId }: Failure): Outcome {
+/** Undefined where it may be a duplicate of `_id` or of another index. */
+function latestOutcome(standing: Standing | undefined, { message, onId }: Failure): Outcome | undefined {
   switch (standing) {
     case "newer":
       return ALREADY_WRITTEN;
     case "unlike":
       return dataError(UNLIKE_VERSION.code, UNLIKE_VERSION.message);
     // By a server that names indexes it was the _id, so another writer was there a moment ago: the next attempt knows.
-    case "older":
-    case "none":
-      return onId === true ? { kind: "transient", message } : dataError(code, message);
+    default:
+      return onId === true ? { kind: "transient", message } : undefined;
   }
+}
+
+/**
+ * A server that names no index refused a `latest` that nothing newer stands in the way of. Either another writer, such as
+ * an abandoned attempt, was there a moment ago, or it is a duplicate on another index: that one comes again.
+ */
+async function secondTry(place: SortPlace, operation: Operation & Latest): Promise<Outcome> {
+  const { failures, concern } = await send({ ...place, operations: [operation], ordered: true });
+  const [failure] = failures;
+  if (failure === undefined) return concern === undefined ? WRITTEN : { kind: "transient", message: concern };
+  const outcome = outcomeOf(failure);
+  if (outcome !== undefined && !isRefusedLatest(operation, failure)) return outcome;
+  const standing = await standings(place, [operation]);
+  return latestOutcome(standing.get(operation.id), failure) ?? dataError(failure.code, failure.message);
 }
 
 /**

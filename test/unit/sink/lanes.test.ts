@@ -50,6 +50,21 @@ test("records without a key fill a batch of one lane, then of the next; what is 
   assert.deepEqual(keyless(3), [0, 0, 1]);
 });
 
+test("records of one key take one lane, whatever comes between them", () => {
+  fc.assert(
+    fc.property(fc.array(fc.option(fc.integer({ min: 0, max: 9 })), { maxLength: 100 }), (hashes) => {
+      const choice = new LaneChoice({ lanes: 7, batchRecords: 3 });
+      const laneOfKey = new Map<number, number>();
+      for (const [i, hash] of hashes.entries()) {
+        if (i % 5 === 4) choice.nextFetch();
+        const lane = choice.key(hash ?? undefined);
+        if (hash !== null) assert.equal(lane, laneOfKey.get(hash) ?? lane);
+        if (hash !== null) laneOfKey.set(hash, lane);
+      }
+    }),
+  );
+});
+
 test("a lane writes all it was given, in order, one batch after the other; lanes write side by side", async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -114,6 +129,19 @@ test("what comes in during a slow write is joined to full batches", async () => 
     400,
   );
   assert.ok(sizes.length <= 10, `batches of ${sizes.join()}`);
+});
+
+test("what a cut by bytes holds beyond one batch is written too", async () => {
+  const written: number[][] = [];
+  const lanes = new Lanes<number>({
+    ...{ lanes: 1, batching: "auto", batchRecords: 100, batchBytes: 4, batchTimeoutMs: 5 },
+    bytesOf: (bytes) => bytes,
+    write: async (batch) => void written.push([...batch]),
+  });
+  for (const bytes of [3, 15, 3, 3, 1, 1, 2]) lanes.push(0, bytes);
+  lanes.complete();
+  await lanes.finished;
+  assert.deepEqual(written, [[3], [15], [3], [3, 1], [1, 2]]);
 });
 
 test("to complete flushes what is buffered, however long its time-out", async () => {

@@ -118,6 +118,22 @@ test("the end of a generation flushes what is buffered, writes and commits it", 
   assert.deepEqual(generation.committed, ends(topic));
 });
 
+test("what is being written when a generation ends is waited for and committed", async () => {
+  const topic = new MemoryTopic([Array.from({ length: 100 }, (_, i) => numbered(`key-${i}`, i))]);
+  const generation = checkedGeneration(topic, () => parts);
+  const parts = memoryParts(topic, memberOf(generation), {
+    openSource: (positions, signal) => topic.open(positions, signal, true),
+  });
+  const released = Promise.withResolvers<void>();
+  parts.target.gate = () => released.promise;
+  const running = runSink(parts, sinkOptions());
+  await until(() => parts.target.writing > 0, "a write is under way");
+  generation.end();
+  setTimeout(() => released.resolve(), 50);
+  await running;
+  assert.deepEqual(generation.committed, ends(topic));
+});
+
 test("with 200,000 records waiting, no more are read than may be in flight", async () => {
   const topic = new MemoryTopic(records(200_000, 10_000, 3), { partRecords: 4_000 });
   const generation = memoryGeneration(topic.positions());
