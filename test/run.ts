@@ -30,13 +30,18 @@ const SOCIABLE = [
   "codec-interop",
   "compose",
   "dead-letters",
+  "dynamo-target",
   "handover",
   "job",
+  "lag",
+  "latest",
   "preflight",
   "protocol",
   "registry",
   "relay",
+  "sink-poison",
   "steering",
+  "targets",
   "verify",
 ].map((name) => join("test", "integration", `${name}.test.ts`));
 
