@@ -41,21 +41,21 @@ export interface SinkOptions extends Batching {
 
 /**
  * Reasons for the defaults:
- * - 16 lanes are more than a member usually has partitions, and at a write of 100 ms they carry 80,000 records/s. More
- *   would share out the same records in flight, so that each writes smaller batches at the same fixed cost.
- * - 500 records are a batch in which that fixed cost hardly counts any more.
+ * - 4 lanes carry 20,000 records/s at a write of 200 ms. More share out the same records in flight, so that each writes
+ *   smaller batches at the same fixed cost, and contend for the database: behind FerretDB 16 lanes of 500 wrote a quarter
+ *   less than these (`bench/sink/notes.md`). A server with many cores may want more.
+ * - 1,000 records are a batch in which that fixed cost hardly counts any more.
  * - 4 MiB keep a batch of large records far below the 48 MB that MongoDB takes in one message, and below the in-flight
  *   bound, so that several lanes write such batches side by side.
  * - 100 ms bound what batching adds to the latency of a quiet topic. Under a flood lanes fill by number, and what comes
  *   in during a slow write is joined, so a longer wait would gain nothing.
- * - 20,000 records in flight are a batch being written and another one waiting in each lane, and some more, since lanes
- *   are never equal. They bound the memory, and what a crash repeats.
+ * - 20,000 records in flight are a batch being written and others waiting in each lane, since lanes are never equal. They bound the memory, and what a crash repeats.
  * - 1,000 parked keys are far more than anybody mends one by one: whoever has that many has something else to mend.
  */
 export const SINK_DEFAULTS = {
   batching: "auto",
-  lanes: 16,
-  batchRecords: 500,
+  lanes: 4,
+  batchRecords: 1_000,
   batchBytes: 4 * 1024 * 1024,
   batchTimeoutMs: 100,
   inFlightRecords: 20_000,
