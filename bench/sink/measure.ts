@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Reaper } from "../../services/reaper.ts";
 import { waitUntil } from "../../services/wait-until.ts";
+import { DEAD_LETTER_SUFFIX } from "../../src/dead-letter/dead-letter.ts";
 import { endedByItself, startPeer } from "../peer-process.ts";
 import { cpuSecondsOf, machineCpuSeconds, peakRssMiBOf } from "../proc.ts";
 import { rounded } from "../statistics.ts";
-import type { Topics } from "../topics.ts";
+import { offsetsBetween, type Topics } from "../topics.ts";
 import type { Case } from "./cases.ts";
 import type { SinkJob, SinkPeer } from "./peers/peer.ts";
 import type { SinkRound, TargetName } from "./result.ts";
@@ -112,6 +113,8 @@ export async function measureSink(bench: SinkBench, run: SinkRun): Promise<SinkR
   if (last.documents >= bench.records) {
     throw new Error(`${peer.name} came to the end of the topic: preload more than ${bench.records} records`);
   }
+  // Offsets are committed for dead letters too.
+  if (peer.name === "spillway") await assertNoDeadLetters(bench.topics, topic);
   const seconds = (last.atMs - first.atMs) / 1_000;
   const cpuSeconds = (last.cpuAtMs - first.cpuAtMs) / 1_000;
   const documents = last.documents - first.documents;
@@ -130,4 +133,10 @@ export async function measureSink(bench: SinkBench, run: SinkRun): Promise<SinkR
     databaseCores: rounded(databaseCpu, 2),
     otherCores: rounded(machineCpu - sinkCpu - databaseCpu, 2),
   };
+}
+
+async function assertNoDeadLetters(topics: Topics, topic: string): Promise<void> {
+  const letters = topic + DEAD_LETTER_SUFFIX;
+  const count = offsetsBetween(await topics.start(letters), await topics.end(letters));
+  if (count > 0) throw new Error(`${count} records went to ${letters}: the sink did not write what it was given`);
 }

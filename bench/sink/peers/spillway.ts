@@ -6,8 +6,11 @@ const CLI = join(import.meta.dirname, "../../../src/cli/main.ts");
 /** Any will do for a local DynamoDB, and none for no request at all. */
 export const LOCAL_CREDENTIALS = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
 
-/** A request takes 25 items, so more of them side by side, as docs/targets.md advises. */
-const FOR_DYNAMODB = ["--lanes", "48"];
+/**
+ * A request takes 25 items, so more of them side by side, as docs/targets.md advises. The values have an `id` of their own,
+ * which the table's key must not be called.
+ */
+const FOR_DYNAMODB = ["--lanes", "48", "--dynamo-key", "_id"];
 
 /**
  * The command as anybody would run it, with its defaults; for DynamoDB with the lanes that it needs.
