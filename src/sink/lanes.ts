@@ -1,15 +1,4 @@
-import {
-  bufferTime,
-  concatMap,
-  EMPTY,
-  filter,
-  lastValueFrom,
-  map,
-  merge,
-  type Observable,
-  Subject,
-  window,
-} from "rxjs";
+import { bufferTime, concatMap, filter, lastValueFrom, merge, type Observable, Subject, window } from "rxjs";
 import { type Batching, isWorthWaiting, Rate, RecentMean, takeBatch } from "./batching.ts";
 
 export interface LanesOptions<T> extends Batching {
@@ -78,13 +67,8 @@ class Lane<T> {
     this.written = this.#records.pipe(
       window(this.#cut),
       concatMap((records) => records.pipe(bufferTime(batchTimeoutMs, null, batchRecords))),
-      filter((batch) => batch.length > 0),
-      map((batch) => {
-        this.#bytes = 0;
-        for (const record of batch) this.#waiting.push(record);
-      }),
-      // What was cut while a write went on is joined to full batches again: its queue holds turns, not batches.
-      concatMap(() => (this.#waiting.length === 0 ? EMPTY : this.#write())),
+      filter((batch) => this.#beginsWriting(batch)),
+      concatMap(() => this.#write()),
     );
   }
 
@@ -108,9 +92,19 @@ class Lane<T> {
     this.#records.complete();
   }
 
-  async #write(): Promise<void> {
+  /**
+   * What is cut while a write goes on is that write's to go on with. So no turns queue up: RxJS completes queued ones by
+   * recursion, and thousands of them overflow the stack without a word, and the lane never writes again.
+   */
+  #beginsWriting(batch: readonly T[]): boolean {
+    this.#bytes = 0;
+    for (const record of batch) this.#waiting.push(record);
+    if (batch.length === 0 || this.#writing) return false;
     this.#writing = true;
-    // To the end: what was cut by bytes may be more than one batch, and its turn is this one.
+    return true;
+  }
+
+  async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
       const startedAt = performance.now();
       await this.#options.write(takeBatch(this.#waiting, this.#options.bytesOf, this.#options));

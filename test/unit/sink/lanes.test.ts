@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { murmur2, partitionForKey } from "../../../src/record-batch/murmur2.ts";
+import { withDeadline } from "../../../src/runtime/deadline.ts";
 import { LaneChoice, Lanes, laneOf } from "../../../src/sink/lanes.ts";
 
 const PLAIN = { batching: "fixed", batchBytes: 1e9, bytesOf: () => 1 } as const;
@@ -174,4 +175,22 @@ test("a write that fails ends all lanes and leaves no timer", async () => {
   lanes.push(3, 1);
   await assert.rejects(lanes.finished, (error) => error === failure);
   assert.equal(timers(), before);
+});
+
+test("a lane goes on behind a write during which tens of thousands of batches were cut", async () => {
+  const first = Promise.withResolvers<void>();
+  const written: number[] = [];
+  const write = async (batch: readonly number[]) => {
+    if (written.length === 0) await first.promise;
+    written.push(...batch);
+  };
+  const lanes = new Lanes<number>({ ...PLAIN, lanes: 1, batchRecords: 1, batchTimeoutMs: 10_000, write });
+  for (let i = 0; i < 20_000; i++) lanes.push(0, i);
+  first.resolve();
+  lanes.complete();
+  await withDeadline(lanes.finished, 10_000, "The lane");
+  assert.deepEqual(
+    written,
+    Array.from({ length: 20_000 }, (_, i) => i),
+  );
 });
