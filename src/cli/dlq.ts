@@ -1,4 +1,3 @@
-import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import type { ConfiguredCommand } from "../config/option.ts";
 import type { Values } from "../config/option-table.ts";
@@ -7,16 +6,17 @@ import type { LetterFilter } from "../dead-letter/filter.ts";
 import type { LetterContext } from "../dead-letter/read-letters.ts";
 import { keyName } from "../dead-letter/summary.ts";
 import { SpillwayError } from "../errors.ts";
+import { bigintsAsText } from "../runtime/bigints-as-text.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addFlags } from "./flags.ts";
 import { kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
+import { printReport } from "./print-report.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 /** What was sent is acknowledged, or sent again the next time: there is nothing to finish. */
 const STOP_DEADLINE_MS = 10_000;
-const STANDARD_OUTPUT = "-";
 
 type DlqCommand = Extract<ConfiguredCommand, `dlq-${string}`>;
 
@@ -56,15 +56,9 @@ function command(context: CliContext, name: "list" | "show" | "redrive", descrip
       );
       // Not all was looked at, or sent: no success.
       if (done === undefined) context.exitCode = EXIT.interrupted;
-      else await print(done, values["dlq.json"]);
+      else await printReport(done.table, JSON.stringify(done.json, bigintsAsText, 2), values["dlq.json"]);
     });
   return made;
-}
-
-async function print({ table, json }: Awaited<ReturnType<Work>>, file: string | undefined): Promise<void> {
-  const text = `${JSON.stringify(json, toJson, 2)}\n`;
-  process.stdout.write(file === STANDARD_OUTPUT ? text : `${table}\n`);
-  if (file !== undefined && file !== STANDARD_OUTPUT) await writeFile(file, text);
 }
 
 const list: Work = async ({ topics, values, context }) => {
@@ -146,8 +140,4 @@ function choiceOf(values: Values): unknown {
 
 function named<T extends { readonly key: Buffer }>(keys: readonly T[]): readonly (Omit<T, "key"> & { key: string })[] {
   return keys.map((one) => ({ ...one, key: keyName(one.key) }));
-}
-
-function toJson(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? String(value) : value;
 }

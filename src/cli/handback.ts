@@ -3,6 +3,7 @@ import { Command } from "commander";
 import type { Config } from "../config/config.ts";
 import { required } from "../config/required.ts";
 import type { HandBackOptions } from "../handover/hand-back.ts";
+import { bigintsAsText } from "../runtime/bigints-as-text.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addFlags } from "./flags.ts";
@@ -34,7 +35,7 @@ export function handbackCommand(context: CliContext): Command {
       const next = report.dryRun ? [] : ["", retirement(report, options.kafka.brokers)];
       process.stdout.write(`${[handBackTable(report), ...next].join("\n")}\n`);
       const file = config.values["handback.json"];
-      if (file !== undefined) await writeFile(file, `${JSON.stringify(report, offsetsAsText, 2)}\n`);
+      if (file !== undefined) await writeFile(file, `${JSON.stringify(report, bigintsAsText, 2)}\n`);
     });
   return command;
 }
@@ -52,8 +53,4 @@ function handBackOptions({ values }: Config, source: string): HandBackOptions {
     dryRun: values["handback.dryRun"],
     deadLetterSuffix: values["relay.deadLetterSuffix"],
   };
-}
-
-function offsetsAsText(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? String(value) : value;
 }

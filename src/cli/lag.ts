@@ -1,14 +1,16 @@
 import { once } from "node:events";
-import { type FileHandle, open, writeFile } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { Command } from "commander";
 import type { Logger } from "pino";
 import type { Values } from "../config/option-table.ts";
 import type { LagOptions } from "../lag/options.ts";
 import type { LagReport } from "../lag/report.ts";
+import { bigintsAsText } from "../runtime/bigints-as-text.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addFlags } from "./flags.ts";
 import { kafkaOptions } from "./kafka-options.ts";
+import { printReport, STANDARD_OUTPUT } from "./print-report.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 /** Nothing is written but reports, so there is nothing to finish. */
@@ -43,13 +45,8 @@ interface Hands {
 async function lookOnce(options: LagOptions, values: Values, hands: Hands): Promise<LagReport> {
   const { readLag } = await import("../lag/read-lag.ts");
   const report = await readLag(options, hands);
-  const file = values["lag.json"];
-  if (file === "-") process.stdout.write(`${toJson(report, 2)}\n`);
-  else {
-    const { lagTable } = await import("../lag/lag-table.ts");
-    process.stdout.write(`${lagTable(report)}\n`);
-    if (file !== undefined) await writeFile(file, `${toJson(report, 2)}\n`);
-  }
+  const { lagTable } = await import("../lag/lag-table.ts");
+  await printReport(lagTable(report), toJson(report, 2), values["lag.json"]);
   return report;
 }
 
@@ -67,8 +64,9 @@ async function watch(
   output.once("error", () => gone.abort());
   const signal = AbortSignal.any([stopped, gone.signal]);
   const path = values["lag.json"];
-  const file: FileHandle | undefined = path === undefined || path === "-" ? undefined : await open(path, "a");
-  const screen = output.isTTY && path !== "-" ? new LagScreen(output) : undefined;
+  const file: FileHandle | undefined =
+    path === undefined || path === STANDARD_OUTPUT ? undefined : await open(path, "a");
+  const screen = output.isTTY && path !== STANDARD_OUTPUT ? new LagScreen(output) : undefined;
   let last: LagReport | undefined;
   try {
     const failed = (error: Error) => log.warn({ error: error.message }, "could not look, trying again");
@@ -91,8 +89,8 @@ function toJson(report: LagReport, indent?: number): string {
 }
 
 /** Offsets in quotes: they can be more than a number in JavaScript holds. What isn't known is null. */
-function asJson(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? String(value) : (value ?? null);
+function asJson(name: string, value: unknown): unknown {
+  return bigintsAsText(name, value) ?? null;
 }
 
 function lagOptions(values: Values): LagOptions {

@@ -1,5 +1,6 @@
 import { type Logger, pino, stdSerializers } from "pino";
 import { maskSecrets } from "../config/secrets.ts";
+import { bigintsAsText } from "../runtime/bigints-as-text.ts";
 
 /**
  * Logs JSON lines to standard error, so that standard output is a command's result alone. Every line goes through the
@@ -24,6 +25,6 @@ export function createLogger(level: string): Logger {
 function serializeError(error: unknown, withStack: boolean): unknown {
   if (!(error instanceof Error)) return error;
   const { stack, ...rest } = stdSerializers.errWithCause(error);
-  const plain = JSON.parse(JSON.stringify(rest, (_, value) => (typeof value === "bigint" ? String(value) : value)));
+  const plain = JSON.parse(JSON.stringify(rest, bigintsAsText));
   return withStack ? { ...plain, stack } : plain;
 }

@@ -10,6 +10,7 @@ import { Progress } from "../relay/progress.ts";
 import type { JobReport } from "../relay/report.ts";
 import type { Settings } from "../relay/settings.ts";
 import { newRelayStats } from "../relay/stats.ts";
+import { relayStatus } from "../relay/status.ts";
 import { relayVitals } from "../relay/vitals.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -61,7 +62,6 @@ async function runWatched(
   const [pace, progress, stats] = [new Pace(), new Progress(), newRelayStats()];
   await using stack = new AsyncDisposableStack();
   const watched = { options, pace, progress, stats };
-  const { relayStatus } = await import("../relay/status.ts");
   const serving = await serve(
     values,
     {

@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { SpillwayError } from "../errors.ts";
-import { Brokers } from "../kafka/cluster.ts";
 import { readControlEntries, writeControl } from "../kafka/control-topic.ts";
 import { formatRequest, isOfGroup, type ParkedKeyName, parkedAmong, requestKey } from "./parked-key.ts";
-import type { LetterContext } from "./read-letters.ts";
+import { idsOfTopics, type LetterContext } from "./read-letters.ts";
 
 export interface ParkedChoice {
   readonly group: string;
@@ -46,13 +45,12 @@ export async function askForRedrive(
 }
 
 /** Origins name topics by their ids: what is named by a topic that exists now is meant by its id, too. */
-async function withIds(without: readonly string[], { kafka, log, signal }: LetterContext): Promise<readonly string[]> {
-  if (without.length === 0) return [];
-  await using brokers = new Brokers(kafka, log);
-  await brokers.connect(signal, log);
+async function withIds(without: readonly string[], context: LetterContext): Promise<readonly string[]> {
   const named = without.map((text) => /^(.+)-(\d+-\d+)$/.exec(text)).filter((match) => match !== null);
-  const topics = await brokers.topics([...new Set(named.map(([, topic = ""]) => topic))]);
-  const ids = new Map(topics.map(({ topic, topicId }) => [topic, topicId]));
+  const ids = await idsOfTopics(
+    named.map(([, topic = ""]) => topic),
+    context,
+  );
   const byId = named.flatMap(([, topic = "", place = ""]) => {
     const id = ids.get(topic);
     return id === undefined ? [] : [`${id}-${place}`];

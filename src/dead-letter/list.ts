@@ -1,11 +1,10 @@
-import { Brokers } from "../kafka/cluster.ts";
 import { readControlEntries } from "../kafka/control-topic.ts";
 import { partitionKey } from "../kafka/topic-partition.ts";
 import { Copies } from "./copies.ts";
 import { type LetterFilter, matcher } from "./filter.ts";
 import { type Letter, originText } from "./letter.ts";
-import { isOfGroup, type ParkedKeyName, type ParkedState, parkedAmong } from "./parked-key.ts";
-import { type LetterContext, readLetters, wholeRange } from "./read-letters.ts";
+import { isOfGroup, keyText, type ParkedKeyName, type ParkedState, parkedAmong } from "./parked-key.ts";
+import { idsOfTopics, type LetterContext, readLetters, wholeRange } from "./read-letters.ts";
 import { Summary, type SummaryReport } from "./summary.ts";
 
 /** Counts the letters in these dead-letter topics. @throws SpillwayError TOPIC_MISSING; as `readLetters` */
@@ -54,7 +53,12 @@ export async function listParked(
   const parked = parkedAmong(entries).filter(
     ({ name, state }) => topics.length === 0 || topics.includes(name.topic) || topics.includes(state.letters.topic),
   );
-  const counted = new Map(parked.map((one) => [idOf(one.name), { ...one, waiting: 0, last: one.state.from - 1n }]));
+  const counted = new Map(
+    parked.map((one) => [
+      keyText(one.name.topic, one.name.partition, one.name.key),
+      { ...one, waiting: 0, last: one.state.from - 1n },
+    ]),
+  );
   const letterTopics = [...new Set(parked.map(({ state }) => state.letters.topic))];
   if (letterTopics.length > 0) {
     const range = await wholeRange(letterTopics, context);
@@ -68,7 +72,7 @@ export async function listParked(
     await readLetters({ ...range, positions }, context, ({ letters }) => {
       for (const { record, source } of letters) {
         if (source === undefined || record.key === null) continue;
-        const one = counted.get(idOf({ ...source, key: record.key }));
+        const one = counted.get(keyText(source.topic, source.partition, record.key));
         // Letters of a key lie in the order of their source: what isn't behind the last is a copy.
         if (one === undefined || record.offset < one.state.letters.offset || source.offset <= one.last) continue;
         one.last = source.offset;
@@ -96,12 +100,9 @@ async function eachLetter(
 /** Origins name topics by their ids. @throws SpillwayError as `Brokers.connect` */
 export async function topicIds(
   { record }: LetterFilter,
-  { kafka, log, signal }: LetterContext,
+  context: LetterContext,
 ): Promise<(topic: string) => string | undefined> {
-  if (record === undefined) return () => undefined;
-  await using brokers = new Brokers(kafka, log);
-  await brokers.connect(signal, log);
-  const ids = new Map((await brokers.topics([record.topic])).map(({ topic, topicId }) => [topic, topicId]));
+  const ids = await idsOfTopics(record === undefined ? [] : [record.topic], context);
   return (topic) => ids.get(topic);
 }
 
@@ -111,10 +112,6 @@ function keep(letter: Letter): Letter {
   const copy = (bytes: Buffer | null) => (bytes === null ? null : Buffer.from(bytes));
   const headers = record.headers.map(({ key, value }) => ({ key, value: copy(value) }));
   return { ...letter, record: { ...record, key: copy(record.key), value: copy(record.value), headers } };
-}
-
-function idOf({ topic, partition, key }: Omit<ParkedKeyName, "group">): string {
-  return `${topic}/${partition}/${key.toString("latin1")}`;
 }
 
 function least(a: bigint, b: bigint): bigint {

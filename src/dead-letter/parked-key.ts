@@ -5,6 +5,7 @@
  * any record. So does what the command asks for: the partition's owner does it.
  */
 import type { ControlEntry } from "../kafka/control-topic.ts";
+import { bigintsAsText } from "../runtime/bigints-as-text.ts";
 
 export interface ParkedKeyName {
   readonly group: string;
@@ -68,6 +69,11 @@ export function requestKey(name: ParkedKeyName): string {
   return REQUEST + nameText(name);
 }
 
+/** One key of one partition, as text: for sets and maps. */
+export function keyText(topic: string, partition: number, key: Buffer): string {
+  return `${topic}/${partition}/${key.toString("latin1")}`;
+}
+
 function nameText({ group, topic, partition, key }: ParkedKeyName): string {
   return JSON.stringify([group, topic, partition, key.toString("base64")]);
 }
@@ -90,7 +96,7 @@ export function parseControlKey(controlKey: string): NamedEntry | undefined {
 }
 
 export function formatState(state: KeyState): string {
-  return JSON.stringify(state, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+  return JSON.stringify(state, bigintsAsText);
 }
 
 /** Undefined for a tombstone and for what is none: a newer Spillway may write what this one doesn't know. */

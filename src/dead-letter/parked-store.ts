@@ -11,6 +11,7 @@ import {
 import type { KafkaOptions } from "../kafka/options.ts";
 import { retry } from "../runtime/backoff.ts";
 import type { DeadLetterProducer } from "./dead-letter.ts";
+import { LIMITS } from "./limits.ts";
 import { isOfGroup, parkedAmong } from "./parked-key.ts";
 
 /**
@@ -47,8 +48,6 @@ export async function assertNoneParked(
     },
   );
 }
-
-const LIMITS = { backoff: { baseMs: 100, maxMs: 2_000 }, deadlineMs: 30_000 };
 
 /** Where the state of parked keys is kept. */
 export interface ParkedStore {

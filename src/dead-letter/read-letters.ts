@@ -18,6 +18,17 @@ export interface LetterContext {
   readonly log: Logger;
 }
 
+/** The ids of those topics that exist now, by name. @throws SpillwayError as `Brokers.connect` */
+export async function idsOfTopics(
+  topics: readonly string[],
+  { kafka, log, signal }: LetterContext,
+): Promise<ReadonlyMap<string, string>> {
+  if (topics.length === 0) return new Map();
+  await using brokers = new Brokers(kafka, log);
+  await brokers.connect(signal, log);
+  return new Map((await brokers.topics([...new Set(topics)])).map(({ topic, topicId }) => [topic, topicId]));
+}
+
 /** Letters that lie side by side in a partition. */
 export interface LettersRead {
   readonly partition: TopicPartition;

@@ -3,9 +3,8 @@ import type { Brokers } from "../kafka/cluster.ts";
 import { offsetsOfGroup, setOffsets } from "../kafka/group-offsets.ts";
 import { type Position, partitionKey } from "../kafka/topic-partition.ts";
 import { retry } from "../runtime/backoff.ts";
+import { LIMITS } from "./limits.ts";
 import type { LetterRange } from "./read-letters.ts";
-
-const LIMITS = { backoff: { baseMs: 100, maxMs: 2_000 }, deadlineMs: 30_000 };
 
 /** Beside each offset stands the end that was frozen, and of which topic of that name. */
 interface Beside {

@@ -12,18 +12,16 @@ import { offsetsOfGroup } from "../kafka/group-offsets.ts";
 import { offsetGroups } from "../kafka/groups.ts";
 import { topicMissing } from "../kafka/offsets.ts";
 import { RecordProducer } from "../kafka/record-producer.ts";
-import { partitionKey } from "../kafka/topic-partition.ts";
 import { retry } from "../runtime/backoff.ts";
 import { Copies } from "./copies.ts";
 import { type LetterFilter, matcher } from "./filter.ts";
 import { type Letter, originText } from "./letter.ts";
+import { LIMITS } from "./limits.ts";
 import { topicIds } from "./list.ts";
-import { isParkedKey, parkedAmong } from "./parked-key.ts";
+import { isParkedKey, keyText, parkedAmong } from "./parked-key.ts";
 import { type LetterContext, type LettersRead, readLetters, wholeRange } from "./read-letters.ts";
 import { RedriveProgress, redriveGroup } from "./redrive-progress.ts";
 import { RedriveSending } from "./redrive-sending.ts";
-
-const LIMITS = { backoff: { baseMs: 100, maxMs: 2_000 }, deadlineMs: 30_000 };
 
 export interface RedriveOptions {
   /** A dead-letter topic. */
@@ -128,7 +126,11 @@ class Run {
     else if (this.#copies.has(originText(letter))) counts.copies++;
     else {
       counts.chosen++;
-      if (source !== undefined && record.key !== null && this.#parked.has(idOf({ ...source, key: record.key }))) {
+      if (
+        source !== undefined &&
+        record.key !== null &&
+        this.#parked.has(keyText(source.topic, source.partition, record.key))
+      ) {
         counts.parked++;
       } else if (letter.redrives >= this.#options.maxRedrives) counts.redrivenTooOften++;
       else {
@@ -156,7 +158,11 @@ async function parkedKeys(brokers: Brokers, context: LetterContext): Promise<Rea
   const { signal } = context;
   const [control] = await retry(() => brokers.topics([CONTROL_TOPIC]), { signal, ...LIMITS });
   if (control === undefined) return new Set();
-  return new Set(parkedAmong(await readControlEntries(isParkedKey, context)).map(({ name }) => idOf(name)));
+  return new Set(
+    parkedAmong(await readControlEntries(isParkedKey, context)).map(({ name: { topic, partition, key } }) =>
+      keyText(topic, partition, key),
+    ),
+  );
 }
 
 async function targetsOf(
@@ -180,10 +186,6 @@ async function readersOf(
     for (const topic of new Set(committed.map((one) => one.topic))) readers.get(topic)?.push(group);
   }
   return readers;
-}
-
-function idOf({ topic, partition, key }: { topic: string; partition: number; key: Buffer }): string {
-  return partitionKey({ topic, partition }) + key.toString("latin1");
 }
 
 function homeless({ record: { topic, partition, offset } }: Letter, topicId: string): SpillwayError {

@@ -1,11 +1,12 @@
 import type { Logger } from "pino";
 import { Brokers, partitionsOf } from "../kafka/cluster.ts";
 import { offsetsOfGroup } from "../kafka/group-offsets.ts";
-import { EARLIEST, LATEST, offsetsAt } from "../kafka/offsets.ts";
+import { EARLIEST, LATEST } from "../kafka/offsets.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
 import { openSource } from "../kafka/source.ts";
 import { type Position, partitionKey } from "../kafka/topic-partition.ts";
 import { readRecords } from "../record-batch/records.ts";
+import { offsetsByKey } from "./facts.ts";
 
 /** How far a group is behind in a partition. */
 export interface PartitionLag extends Position {
@@ -54,10 +55,7 @@ export class GroupLag implements AsyncDisposable {
     const topics = await this.#brokers.topics([...new Set(committed.map(({ topic }) => topic))]);
     const there = new Map(topics.flatMap(partitionsOf).map((partition) => [partitionKey(partition), partition]));
     const partitions = committed.flatMap((place) => there.get(partitionKey(place)) ?? []);
-    const at = async (timestamp: bigint) => {
-      const found = await offsetsAt(this.#brokers, partitions, timestamp, "read_committed");
-      return new Map(found.map((position) => [partitionKey(position), position.offset]));
-    };
+    const at = (timestamp: bigint) => offsetsByKey(this.#brokers, partitions, timestamp, "read_committed");
     const [starts, ends] = [await at(EARLIEST), await at(LATEST)];
     const behind = committed.flatMap(({ offset: stands, ...place }) => {
       const partition = there.get(partitionKey(place));

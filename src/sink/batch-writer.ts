@@ -1,5 +1,5 @@
-import { messageOf, SpillwayError } from "../errors.ts";
-import { backoffMs, pause, retry } from "../runtime/backoff.ts";
+import { SpillwayError } from "../errors.ts";
+import { backoffMs, pause } from "../runtime/backoff.ts";
 import type { Breaker } from "./breaker.ts";
 import { type BurialParts, bury } from "./bury.ts";
 import type { SinkObserver } from "./observer.ts";
@@ -124,21 +124,12 @@ async function prepareDecoding(batch: readonly InFlightRecord[], parts: BatchWri
   const { decoder, abandoned, retryBackoff, outages } = parts;
   if (decoder.prepare === undefined) return;
   const values = batch.flatMap(({ record: { value } }) => (value === null ? [] : [value]));
-  let startedAt = performance.now();
-  const isAsked = await retry(
-    async () => {
-      startedAt = performance.now();
-      return await decoder.prepare?.(values, abandoned);
-    },
-    {
-      signal: abandoned,
-      backoff: retryBackoff,
-      deadlineMs: Number.POSITIVE_INFINITY,
-      onRetry: (error) => outages.schemas.failed(startedAt, messageOf(error)),
-    },
-  );
-  // A batch that needs nothing says nothing of the outage of another.
-  if (isAsked) outages.schemas.succeeded(startedAt);
+  await outages.schemas.outlast(async () => (await decoder.prepare?.(values, abandoned)) ?? false, {
+    backoff: retryBackoff,
+    signal: abandoned,
+    // A batch that needs nothing says nothing of the outage of another.
+    shows: (isAsked) => isAsked,
+  });
 }
 
 /** Yields the records that can't be written, and with `poisoned` those that follow them. */

@@ -1,20 +1,16 @@
-import type { Logger } from "pino";
 import { type Backoff, backoffMs, pause } from "../runtime/backoff.ts";
-import { Outage } from "./outage.ts";
-import type { SinkStats } from "./stats.ts";
+import type { Outage } from "./outage.ts";
 import type { Availability } from "./target.ts";
 
 export interface BreakerOptions {
-  /** For the log, such as `the database`. */
-  readonly what: string;
+  /** Of what is behind the breaker; told of every attempt. */
+  readonly outage: Outage;
   /** Asks whether it is back. @throws what no retry mends */
   readonly probe: () => Promise<Availability>;
   /** Between two probes, and two attempts of a batch. */
   readonly backoff: Backoff;
   /** Attempts side by side from which on all may pass again: the number of lanes. */
   readonly fullAt: number;
-  readonly stats: SinkStats;
-  readonly log: Logger;
 }
 
 /** Attempts that fail one after the other, none that succeeds between them, until nobody passes any more. */
@@ -29,7 +25,6 @@ const TRIPS_AT = 3;
  */
 export class Breaker {
   readonly #options: BreakerOptions;
-  readonly #outage: Outage;
   #failures = 0;
   #probes = 0;
   /** Attempts that may be made side by side; undefined: as many as want to. */
@@ -40,7 +35,6 @@ export class Breaker {
 
   constructor(options: BreakerOptions) {
     this.#options = options;
-    this.#outage = new Outage(options.what, options.log, options.stats);
   }
 
   /** True while attempts are held back. */
@@ -94,7 +88,7 @@ export class Breaker {
   }
 
   #succeeded(startedAt: number): void {
-    this.#outage.succeeded(startedAt);
+    this.#options.outage.succeeded(startedAt);
     this.#failures = 0;
     if (this.#allowed === undefined) return;
     this.#allowed = Math.max(1, this.#allowed * 2);
@@ -104,7 +98,7 @@ export class Breaker {
   }
 
   #failed(startedAt: number, message: string): void {
-    this.#outage.failed(startedAt, message);
+    this.#options.outage.failed(startedAt, message);
     this.#failures++;
     if (this.#allowed !== undefined || this.#failures >= TRIPS_AT) this.#allowed = 0;
   }

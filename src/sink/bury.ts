@@ -1,13 +1,13 @@
 import type { Logger } from "pino";
 import type { DeadLetters, LetterPlace } from "../dead-letter/dead-letter.ts";
+import { keyText } from "../dead-letter/parked-key.ts";
 import { PARKED } from "../dead-letter/reason.ts";
 import { isRetryable, messageOf } from "../errors.ts";
-import { type Backoff, backoffMs, pause, retry } from "../runtime/backoff.ts";
+import { type Backoff, backoffMs, pause } from "../runtime/backoff.ts";
 import { originOf } from "./models/model.ts";
 import type { Outage } from "./outage.ts";
 import type { ParkedKeys } from "./parked-keys.ts";
-import { keyText } from "./parking.ts";
-import type { DeadRecord } from "./plan.ts";
+import { byOffset, type DeadRecord } from "./plan.ts";
 import type { InFlightPoison, Progress } from "./progress.ts";
 import type { SinkStats } from "./stats.ts";
 
@@ -62,10 +62,6 @@ function byKey(dead: readonly DeadRecord[]): readonly (readonly DeadRecord[])[] 
     return key === null ? one : keyText(topic, partition, key);
   });
   return [...groups.values()].map((group) => group.toSorted(byOffset));
-}
-
-function byOffset({ record: a }: DeadRecord, { record: b }: DeadRecord): number {
-  return a.record.offset < b.record.offset ? -1 : 1;
 }
 
 async function buryInOrder(ofKey: readonly DeadRecord[], parts: BurialParts): Promise<void> {
@@ -127,22 +123,14 @@ function finish({ record, reason }: DeadRecord, { stats, progress }: BurialParts
 }
 
 /** A dead-letter topic that is away is an outage like any other: waited for without a limit. */
-async function untilAcknowledged<T>(operation: () => Promise<T>, parts: BurialParts): Promise<T> {
-  const outage = parts.outages.deadLetters;
-  let startedAt = 0;
-  const acknowledged = await retry(
-    () => {
-      startedAt = performance.now();
-      return operation();
-    },
-    {
-      signal: parts.abandoned,
-      backoff: parts.retryBackoff,
-      deadlineMs: Number.POSITIVE_INFINITY,
-      onRetry: (error) => outage.failed(startedAt, messageOf(error)),
-    },
-  );
-  parts.abandoned.throwIfAborted();
-  outage.succeeded(startedAt);
-  return acknowledged;
+async function untilAcknowledged<T>(
+  operation: () => Promise<T>,
+  { outages, retryBackoff: backoff, abandoned: signal }: BurialParts,
+): Promise<T> {
+  const unlessAbandoned = async () => {
+    const acknowledged = await operation();
+    signal.throwIfAborted();
+    return acknowledged;
+  };
+  return await outages.deadLetters.outlast(unlessAbandoned, { backoff, signal });
 }

@@ -1,6 +1,5 @@
 import type { ParkedStore } from "../dead-letter/parked-store.ts";
-import { messageOf } from "../errors.ts";
-import { type Backoff, retry } from "../runtime/backoff.ts";
+import type { Backoff } from "../runtime/backoff.ts";
 import { withDeadline } from "../runtime/deadline.ts";
 import type { Outage } from "./outage.ts";
 
@@ -47,23 +46,13 @@ export class ControlWrites {
 
   /** @throws what no retry mends; the reason of `signal`, or of `abandoned` */
   async patiently<T>(operation: () => Promise<T>, signal = this.#parts.abandoned): Promise<T> {
-    const { outage, retryBackoff, abandoned } = this.#parts;
-    let startedAt = 0;
-    const done = await retry(
-      () => {
-        startedAt = performance.now();
-        return operation();
-      },
-      {
-        signal,
-        backoff: retryBackoff,
-        deadlineMs: Number.POSITIVE_INFINITY,
-        onRetry: (error) => outage.failed(startedAt, messageOf(error)),
-      },
-    );
-    abandoned.throwIfAborted();
-    outage.succeeded(startedAt);
-    return done;
+    const { outage, retryBackoff: backoff, abandoned } = this.#parts;
+    const unlessAbandoned = async () => {
+      const done = await operation();
+      abandoned.throwIfAborted();
+      return done;
+    };
+    return await outage.outlast(unlessAbandoned, { backoff, signal });
   }
 
   /** Resolves when nothing is under way any more, or it has taken too long. */

@@ -1,5 +1,15 @@
 import type { Logger } from "pino";
+import { messageOf } from "../errors.ts";
+import { type Backoff, retry } from "../runtime/backoff.ts";
 import type { SinkStats } from "./stats.ts";
+
+export interface OutlastOptions<T> {
+  readonly backoff: Backoff;
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+  /** Whether a success shows that the outage is over: always, unless said. */
+  readonly shows?: (done: T) => boolean;
+}
 
 /**
  * Makes an outage visible: one line when it begins and one when it is over, however many attempts fail meanwhile.
@@ -42,5 +52,27 @@ export class Outage {
     this.#overAt = now;
     if (this.#stats !== undefined) this.#stats.awaySince = undefined;
     this.#log.info({ milliseconds }, `${this.#what} is back`);
+  }
+
+  /**
+   * Tries until it succeeds, however long the outage lasts.
+   * @throws what no retry mends; the signal's reason once that is aborted
+   */
+  async outlast<T>(operation: () => Promise<T>, { backoff, signal, shows }: OutlastOptions<T>): Promise<T> {
+    let startedAt = 0;
+    const done = await retry(
+      () => {
+        startedAt = performance.now();
+        return operation();
+      },
+      {
+        signal,
+        backoff,
+        deadlineMs: Number.POSITIVE_INFINITY,
+        onRetry: (error) => this.failed(startedAt, messageOf(error)),
+      },
+    );
+    if (shows === undefined || shows(done)) this.succeeded(startedAt);
+    return done;
   }
 }

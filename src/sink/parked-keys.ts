@@ -3,6 +3,7 @@ import type { LetterPlace } from "../dead-letter/dead-letter.ts";
 import {
   formatState,
   type KeyState,
+  keyText,
   type ParkedKeyName,
   type ParkedState,
   parseControlKey,
@@ -22,7 +23,7 @@ import { ControlWrites } from "./control-writes.ts";
 import { documentId } from "./models/insert.ts";
 import { originOf } from "./models/model.ts";
 import type { Outage } from "./outage.ts";
-import { keyText, ParkedSet, type Standing } from "./parking.ts";
+import { ParkedSet, type Standing } from "./parking.ts";
 import type { DeadRecord } from "./plan.ts";
 import type { InFlightRecord } from "./progress.ts";
 import type { SinkStats } from "./stats.ts";

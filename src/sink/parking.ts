@@ -1,4 +1,4 @@
-import type { KeyState } from "../dead-letter/parked-key.ts";
+import { type KeyState, keyText } from "../dead-letter/parked-key.ts";
 import { PARKED } from "../dead-letter/reason.ts";
 import type { KafkaRecord } from "../record-batch/records.ts";
 import type { DeadRecord, Pending, Task } from "./plan.ts";
@@ -11,11 +11,6 @@ import type { InFlightRecord } from "./progress.ts";
  * - `settled`: it did, and was redriven from there; it is only read again.
  */
 export type Standing = "flows" | "parked" | "settled";
-
-/** One key of one partition, as text. */
-export function keyText(topic: string, partition: number, key: Buffer): string {
-  return `${topic}/${partition}/${key.toString("latin1")}`;
-}
 
 /** The keys of some partitions that don't simply flow. Records without a key always do. */
 export class ParkedSet {

@@ -42,6 +42,10 @@ export interface DeadRecord {
   readonly attempts: number;
 }
 
+export function byOffset({ record: a }: DeadRecord, { record: b }: DeadRecord): number {
+  return a.record.offset < b.record.offset ? -1 : 1;
+}
+
 export interface BatchPlan {
   /** By collection. */
   readonly pending: ReadonlyMap<string, Pending>;

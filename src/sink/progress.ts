@@ -95,9 +95,10 @@ export class Progress {
     let poisons: PoisonBatch[] = [];
     const cut = (nextOffset: bigint): readonly InFlightRecord[] => {
       const { topicId } = fetched;
-      const slice = this.#begin(frontier, records, poisons, nextOffset);
-      const inFlight = records.map((record) => {
-        return { record, topicId, keyHash: hashOf(record.key), bytes: bytesOf(record), slice };
+      const sizes = records.map(bytesOf);
+      const slice = this.#begin(frontier, sizes, poisons, nextOffset);
+      const inFlight = records.map((record, i) => {
+        return { record, topicId, keyHash: hashOf(record.key), bytes: sizes[i] ?? 0, slice };
       });
       for (const poison of poisons) bury?.({ poison, topicId, slice });
       records = [];
@@ -129,14 +130,15 @@ export class Progress {
     this.#frontiers.committed(positions);
   }
 
+  /** @param records the bytes of each */
   #begin(
     frontier: CommitFrontier,
-    records: readonly KafkaRecord[],
+    records: readonly number[],
     poisons: readonly PoisonBatch[],
     nextOffset: bigint,
   ): Slice {
     let bytes = 0;
-    for (const record of records) bytes += bytesOf(record);
+    for (const size of records) bytes += size;
     for (const poison of poisons) bytes += poison.bytes.length;
     const entry = frontier.track(nextOffset);
     const remaining = records.length + poisons.length;

@@ -1,11 +1,10 @@
 import type { Letter } from "../dead-letter/letter.ts";
 import { originText, sourceRecord } from "../dead-letter/letter.ts";
 import type { ParkedKeyName, ParkedState, RedriveRequest } from "../dead-letter/parked-key.ts";
-import { messageOf, SpillwayError } from "../errors.ts";
-import { retry } from "../runtime/backoff.ts";
+import { SpillwayError } from "../errors.ts";
 import { type BatchWriterParts, writeRecords } from "./batch-writer.ts";
 import type { ParkedKeys } from "./parked-keys.ts";
-import type { DeadRecord } from "./plan.ts";
+import { byOffset, type DeadRecord } from "./plan.ts";
 import { detached } from "./progress.ts";
 
 export interface RedriveParts extends BatchWriterParts {
@@ -87,20 +86,13 @@ class Redriving {
   async run(): Promise<boolean> {
     const { keys, stop, outages, retryBackoff } = this.#parts;
     const from = { ...this.#state.letters, mayBeLost: this.#without.has(this.#state.origin) };
-    let startedAt = 0;
     try {
-      await retry(
-        () => {
-          startedAt = performance.now();
-          return keys.letters.read(from, (read) => this.#take(read), stop);
-        },
-        {
-          signal: stop,
-          backoff: retryBackoff,
-          deadlineMs: Number.POSITIVE_INFINITY,
-          onRetry: (error) => outages.deadLetters.failed(startedAt, messageOf(error)),
-        },
-      );
+      await outages.deadLetters.outlast(() => keys.letters.read(from, (read) => this.#take(read), stop), {
+        backoff: retryBackoff,
+        signal: stop,
+        // That letters can be read doesn't show that they can be written.
+        shows: () => false,
+      });
     } catch (error) {
       if (stop.aborted && !this.#parts.abandoned.aborted) return false;
       throw error;
@@ -167,8 +159,4 @@ class Redriving {
       failedAt: new Date().toISOString(),
     };
   }
-}
-
-function byOffset({ record: a }: DeadRecord, { record: b }: DeadRecord): number {
-  return a.record.offset < b.record.offset ? -1 : 1;
 }

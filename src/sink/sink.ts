@@ -70,20 +70,19 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
   const { member, stats, log } = parts;
   assertSuited(parts);
   using _report = reportProgress(stats, options.reportIntervalMs, log);
+  const outage = new Outage("the database", log, stats);
   const outages = {
     deadLetters: new Outage("the dead-letter topic", log),
     schemas: new Outage("the schema registry", log),
     control: new Outage("the control topic", log),
   };
   const breaker = new Breaker({
-    what: "the database",
+    outage,
     probe: () => parts.target.check(),
     backoff: options.retryBackoff,
     fullAt: options.lanes,
-    stats,
-    log,
   });
-  await untilAvailable(parts, options, new Outage("the database", log, stats));
+  await untilAvailable(parts, options, outage);
   if (parts.signal.aborted) return;
   for await (const generation of member.generations()) {
     stats.rebalances++;

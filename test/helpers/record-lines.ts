@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { Java } from "../../services/kafka/java.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
+import { type ByteRecord, readBytes } from "./record-bytes.ts";
 
-/** A record as Kafka's own Java consumer read it. */
+/** A record as Kafka's own Java consumer read it, of text: a value of 100,000 bytes at most. */
 export interface LogRecord {
   readonly partition: number;
   readonly offset: number;
@@ -16,15 +17,17 @@ export async function readLogs(
   kafka: KafkaOptions,
   topics: readonly string[],
 ): Promise<ReadonlyMap<string, readonly LogRecord[]>> {
-  const args = [kafka.brokers.join(), ...topics];
-  const { code, stdout, stderr } = await java.runJavaSource("test/java/RecordLines.java", args, { timeoutMs: 150_000 });
-  assert.equal(code, 0, stderr);
-  const logs = new Map<string, LogRecord[]>(topics.map((topic) => [topic, []]));
-  for (const line of stdout.split("\n")) {
-    const [topic = "", partition, offset, key = "", value = ""] = line.split("\t");
-    logs.get(topic)?.push({ partition: Number(partition), offset: Number(offset), key, value });
-  }
-  return logs;
+  const read = await readBytes(java, kafka.brokers, topics);
+  return new Map([...read].map(([topic, records]) => [topic, records.map(asText)]));
+}
+
+function asText({ partition, offset, key, value }: ByteRecord): LogRecord {
+  return {
+    partition,
+    offset,
+    key: String(key),
+    value: value === null ? "null" : Buffer.from(value, "base64").toString(),
+  };
 }
 
 /** A numbered record's value: its length varies, and all of it follows from the number, so damage shows. */

@@ -1,15 +1,8 @@
-import type { Db, Document, Filter } from "mongodb";
+import type { Document, Filter } from "mongodb";
 import { VERSION_FIELD } from "../models/latest.ts";
 import type { Latest } from "../operations.ts";
 import { type FoundDocument, type Standing, standingOf } from "../standing.ts";
-import type { InTime } from "./in-time.ts";
-
-/** Where to look up what is there. */
-export interface Lookups {
-  readonly database: Db;
-  readonly collection: string;
-  readonly inTime: InTime;
-}
+import type { Place } from "./mongo-send.ts";
 
 /** Look-ups by `_id` of one batch that are under way at a time: many lanes may do them at once. */
 const LOOKUPS = 4;
@@ -18,14 +11,14 @@ const ID_ONLY = { _id: 1 };
 const VERSION_ONLY = { [VERSION_FIELD]: 1 };
 
 /** Which of these documents are there. One look-up for each: FerretDB answers no set of ids from its index. */
-export async function findEach(lookups: Lookups, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const found = await lookUpEach(lookups, ids, ID_ONLY);
+export async function findEach(place: Place, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = await lookUpEach(place, ids, ID_ONLY);
   return new Set(found.keys());
 }
 
 /** The same in one look-up, for servers that have an index for it. */
-export async function findSet(lookups: Lookups, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const { database, collection, inTime } = lookups;
+export async function findSet(place: Place, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const { database, collection, inTime } = place;
   const filter = byId({ $in: ids });
   const found = await inTime((signal) =>
     database.collection(collection).find(filter, { projection: ID_ONLY, signal }).toArray(),
@@ -34,12 +27,9 @@ export async function findSet(lookups: Lookups, ids: readonly string[]): Promise
 }
 
 /** How each `latest` that was refused as a duplicate stands to what is there. */
-export async function standings(
-  lookups: Lookups,
-  operations: readonly Latest[],
-): Promise<ReadonlyMap<string, Standing>> {
+export async function standings(place: Place, operations: readonly Latest[]): Promise<ReadonlyMap<string, Standing>> {
   const ids = operations.map(({ id }) => id);
-  const found = await lookUpEach(lookups, ids, VERSION_ONLY);
+  const found = await lookUpEach(place, ids, VERSION_ONLY);
   return new Map(operations.map(({ id, version }) => [id, standingOf(versionIn(found.get(id)), version)]));
 }
 
@@ -48,7 +38,7 @@ function versionIn(document: Document | undefined): FoundDocument | undefined {
 }
 
 async function lookUpEach(
-  { database, collection, inTime }: Lookups,
+  { database, collection, inTime }: Place,
   ids: readonly string[],
   projection: Document,
 ): Promise<ReadonlyMap<string, Document>> {

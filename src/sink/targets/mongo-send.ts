@@ -24,14 +24,18 @@ export interface Failure {
   readonly onId: boolean | undefined;
 }
 
-/** A batch for one command. */
-export interface Batch {
+/** Where to write. */
+export interface Place {
   readonly database: Db;
   readonly collection: string;
+  readonly inTime: InTime;
+}
+
+/** A batch for one command. */
+export interface Batch extends Place {
   readonly command: CommandName;
   readonly operations: readonly Operation[];
   readonly ordered: boolean;
-  readonly inTime: InTime;
 }
 
 /** Up to here a batch surely fits into one command: BSON is at most six times as large as JSON (`[1,1,…]`). */

@@ -1,25 +1,17 @@
-import { BSON, type Db, MongoAPIError, MongoError } from "mongodb";
+import { BSON, MongoAPIError, MongoError } from "mongodb";
 import { messageOf, SpillwayError } from "../../errors.ts";
 import type { Insert, Latest, Operation } from "../operations.ts";
 import { type Standing, UNLIKE_VERSION } from "../standing.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
-import type { InTime } from "./in-time.ts";
 import { COMMANDS, type CommandName, statementOf } from "./mongo-commands.ts";
 import { classOf, classOfDocumentError, isDuplicateKey, refused } from "./mongo-errors.ts";
-import { findEach, findSet, type Lookups, standings } from "./mongo-lookups.ts";
-import { type Failure, type Reply, send } from "./mongo-send.ts";
+import { findEach, findSet, standings } from "./mongo-lookups.ts";
+import { type Failure, type Place, type Reply, send } from "./mongo-send.ts";
 
 /** A document of this many bytes or more is refused by the driver. */
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 /** How many ids are looked up before it is judged whether to go on. */
 const LOOK_AHEAD = 16;
-
-/** Where to write. */
-export interface Place {
-  readonly database: Db;
-  readonly collection: string;
-  readonly inTime: InTime;
-}
 
 /**
  * Tries a batch once, by as many commands as it has sorts of operations, and finds out what became of each operation.
@@ -248,7 +240,7 @@ async function secondTry(place: SortPlace, operation: Operation & Latest): Promi
  * @param namesIndexes whether the server names the index of a duplicate; those that don't would scan for a set of ids
  */
 async function lookAhead(
-  lookups: Lookups,
+  place: Place,
   operations: readonly Operation[],
   from: number,
   namesIndexes: boolean,
@@ -258,7 +250,7 @@ async function lookAhead(
   try {
     for (let start = from; start < ids.length; ) {
       const some = ids.slice(start, namesIndexes ? ids.length : start + LOOK_AHEAD);
-      const found = namesIndexes ? await findSet(lookups, some) : await findEach(lookups, some);
+      const found = namesIndexes ? await findSet(place, some) : await findEach(place, some);
       if (found.size === 0) return;
       for (const [i, id] of some.entries()) if (found.has(id)) outcomes[start + i] = ALREADY_WRITTEN;
       start += some.length;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Breaker } from "../../../src/sink/breaker.ts";
+import { Outage } from "../../../src/sink/outage.ts";
 import { newSinkStats } from "../../../src/sink/stats.ts";
 import type { Availability } from "../../../src/sink/target.ts";
 import { until } from "./checks.ts";
@@ -28,8 +29,8 @@ class Away {
     const { log, lines } = keptLog();
     this.lines = lines;
     this.breaker = new Breaker({
-      ...{ what: "the database", probe: () => this.#probe(), backoff: { baseMs: 1, maxMs: 4 }, fullAt: LANES },
-      ...{ stats: this.stats, log },
+      outage: new Outage("the database", log, this.stats),
+      ...{ probe: () => this.#probe(), backoff: { baseMs: 1, maxMs: 4 }, fullAt: LANES },
     });
   }
 
@@ -128,8 +129,8 @@ test("what no retry mends ends whoever asks", async () => {
   const { log } = keptLog();
   const refused = new Error("refused");
   const breaker = new Breaker({
-    ...{ what: "x", probe: () => Promise.reject(refused), backoff: { baseMs: 1, maxMs: 1 }, fullAt: 1 },
-    ...{ stats: newSinkStats(), log },
+    outage: new Outage("x", log, newSinkStats()),
+    ...{ probe: () => Promise.reject(refused), backoff: { baseMs: 1, maxMs: 1 }, fullAt: 1 },
   });
   for (let i = 0; i < 3; i++) await breaker.through(async () => "away", NEVER);
   await assert.rejects(

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { KeyState } from "../../../src/dead-letter/parked-key.ts";
+import { type KeyState, keyText } from "../../../src/dead-letter/parked-key.ts";
 import type { KafkaRecord } from "../../../src/record-batch/records.ts";
 import { writeInTurn } from "../../../src/sink/key-work.ts";
-import { keyText, ParkedSet, Poisoned, parkBehind, type Standing } from "../../../src/sink/parking.ts";
+import { ParkedSet, Poisoned, parkBehind, type Standing } from "../../../src/sink/parking.ts";
 import type { Task } from "../../../src/sink/plan.ts";
 import { detached, type InFlightRecord } from "../../../src/sink/progress.ts";
 

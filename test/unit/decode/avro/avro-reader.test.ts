@@ -5,6 +5,7 @@ import { BSON } from "mongodb";
 import { MAX_DEPTH, Undecodable } from "../../../../src/decode/decoded.ts";
 import { parseSchema } from "../../../../src/decode/registry/parse-schema.ts";
 import { double, float, integer, sized, zigzag } from "../encode.ts";
+import { reasonOf } from "../reason-of.ts";
 
 function readerOf(schema: unknown, referenced: readonly unknown[] = []) {
   const texts = referenced.map((one) => ({
@@ -14,16 +15,6 @@ function readerOf(schema: unknown, referenced: readonly unknown[] = []) {
     references: [],
   }));
   return parseSchema({ type: "AVRO", schema: JSON.stringify(schema), references: [], referenced: texts });
-}
-
-function reasonOf(read: (payload: Buffer) => unknown, payload: Buffer): string {
-  try {
-    read(payload);
-  } catch (error) {
-    assert.ok(error instanceof Undecodable, String(error));
-    return error.reason;
-  }
-  assert.fail("it was decoded");
 }
 
 /** A value, and its bytes as Avro's specification has them. */

@@ -4,20 +4,11 @@ import fc from "fast-check";
 import { MAX_DEPTH, Undecodable } from "../../../../src/decode/decoded.ts";
 import { parseSchema } from "../../../../src/decode/registry/parse-schema.ts";
 import { double, float, integer, sized, varint, zigzag } from "../encode.ts";
+import { reasonOf } from "../reason-of.ts";
 
 function readerOf(schema: string, referenced: readonly string[] = []) {
   const texts = referenced.map((one) => ({ name: "any.proto", type: "PROTOBUF", schema: one, references: [] }));
   return parseSchema({ type: "PROTOBUF", schema, references: [], referenced: texts });
-}
-
-function reasonOf(read: (payload: Buffer) => unknown, payload: Buffer): string {
-  try {
-    read(payload);
-  } catch (error) {
-    assert.ok(error instanceof Undecodable, String(error));
-    return error.reason;
-  }
-  assert.fail("it was decoded");
 }
 
 /** The indexes of a file's first message. */
