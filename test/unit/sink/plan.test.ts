@@ -6,7 +6,7 @@ import { insertModel } from "../../../src/sink/models/insert.ts";
 import { latestModel } from "../../../src/sink/models/latest.ts";
 import { mapModel } from "../../../src/sink/models/map.ts";
 import type { Latest } from "../../../src/sink/operations.ts";
-import { type Pending, planBatch, settle, type Task } from "../../../src/sink/plan.ts";
+import { operationsOf, type Pending, planBatch, settle, type Task } from "../../../src/sink/plan.ts";
 import { type InFlightRecord, Progress } from "../../../src/sink/progress.ts";
 import { newSinkStats } from "../../../src/sink/stats.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../../../src/sink/target.ts";
@@ -43,6 +43,21 @@ test("a batch is ordered exactly where a key repeats; null keys depend on nothin
       assert.equal(pending.ordered, new Set(named).size < named.length);
     }),
   );
+});
+
+test("an ordered batch says what depends on what: operations of one key, and of one record", () => {
+  const model = mapModel(
+    () => "c",
+    () => ["x", "y"].map((part) => ({ kind: "insert", document: {}, part }) as const),
+  );
+  const keys = ["a", "b", null, "a", null];
+  const pending = planBatch(inFlight(keys), { decoder: jsonDecoder, model }).pending.get("c") as Pending;
+  const orderedBy = operationsOf(pending).map((operation) => operation.orderedBy);
+  const [a, , b, , none, , , , other] = orderedBy;
+  assert.deepEqual(orderedBy, [a, a, b, b, none, none, a, a, other, other]);
+  assert.equal(new Set([a, b, none, other]).size, 4);
+  const free = operationsOf(pendingOf(inFlight(["a", "b"])));
+  assert.ok(free.every((operation) => operation.orderedBy === undefined));
 });
 
 test("every operation goes exactly one way, and what is tried again keeps its order", () => {
