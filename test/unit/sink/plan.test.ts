@@ -62,7 +62,7 @@ test("an ordered batch says what depends on what: operations of one key, and of 
 
 test("every operation goes exactly one way, and what is tried again keeps its order", () => {
   fc.assert(
-    fc.property(fc.array(OUTCOME, { minLength: 1, maxLength: 50 }), (outcomes) => {
+    fc.property(fc.array(OUTCOME, { minLength: 1, maxLength: 50, size: "max" }), (outcomes) => {
       const records = inFlight(outcomes.map((_, i) => `k${i}`));
       const pending = pendingOf(records);
       if (outcomes.every(({ kind }) => kind === "not-attempted")) {
@@ -100,6 +100,7 @@ test("a target must answer for each operation", () => {
 const STATES = fc.array(fc.record({ key: fc.constantFrom("a", "b", "c"), good: fc.boolean() }), {
   minLength: 1,
   maxLength: 20,
+  size: "max",
 });
 
 test("of several states of a key the newest is written, and if that is a data error the next older one", () => {
