@@ -109,8 +109,11 @@ export class JsonToBson {
     this.#to += ID.copy(this.#slab, this.#to);
     this.#byte(0);
     this.#int32(id.length + 1);
-    this.#to += this.#slab.write(id, this.#to, "latin1");
-    this.#byte(0);
+    const slab = this.#slab;
+    let to = this.#to;
+    for (let i = 0; i < id.length; i++) slab[to++] = id.charCodeAt(i);
+    slab[to++] = 0;
+    this.#to = to;
   }
 
   /** From the opening brace to behind the closing one. */

@@ -50,7 +50,7 @@ describe("MongoDB as a target", () => {
   before(async () => {
     services = await testServices();
     client = new MongoClient(services.mongoUrl);
-    target = openMongoTarget({ url: services.mongoUrl, database });
+    target = openMongoTarget({ url: services.mongoUrl, database, writeTimeoutMs: 60_000 });
   }, START);
 
   after(async () => {
