@@ -44,6 +44,8 @@ export interface Delete {
 export type Operation = (Insert | InsertBson | Latest | Update | Delete) & {
   /** Of the record's key and value: a measure of the operation's size. */
   readonly bytes: number;
+  /** In an ordered batch: those that differ in it don't depend on each other. The hash of the record's key, as a rule. */
+  readonly orderedBy?: number;
 };
 
 export type OperationKind = Operation["kind"];

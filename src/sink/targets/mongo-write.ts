@@ -4,7 +4,8 @@ import type { Insert, InsertBson, Latest, Operation } from "../operations.ts";
 import { type Standing, UNLIKE_VERSION } from "../standing.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
 import { COMMANDS, type CommandName, statementOf } from "./mongo-commands.ts";
-import { classOf, classOfDocumentError, isDuplicateKey, refused } from "./mongo-errors.ts";
+import { hasConflict, uniqueIndexes } from "./mongo-conflicts.ts";
+import { classOf, classOfDocumentError, isDuplicateKey, isInternal, refused } from "./mongo-errors.ts";
 import { findEach, findSet, standings } from "./mongo-lookups.ts";
 import { type Failure, type Place, type Reply, send } from "./mongo-send.ts";
 
@@ -80,7 +81,7 @@ async function writeSort(
   try {
     reply = await send({ ...place, operations, ordered });
   } catch (error) {
-    return await nothingKnown(operations, ordered, error, attempt);
+    return await nothingKnown(place, operations, ordered, error, attempt);
   }
   if (leavesOut(operations, ordered, reply)) {
     if (operations.length > 1) return await inHalves(operations, ordered, UNACCOUNTED, attempt);
@@ -110,6 +111,7 @@ function leavesOut(operations: readonly Operation[], ordered: boolean, { failure
 
 /** The driver or the server has thrown: nothing was written, or it isn't known what. */
 async function nothingKnown(
+  place: SortPlace,
   operations: readonly Operation[],
   ordered: boolean,
   error: unknown,
@@ -121,6 +123,9 @@ async function nothingKnown(
   }
   switch (classOf(error)) {
     case "transient":
+      if (place.command === "update" && isInternal(error)) {
+        return await perhapsConflicts(place, operations, ordered, error, attempt);
+      }
       return operations.map(() => transient(error));
     case "data":
       return await inHalves(operations, ordered, error, attempt);
@@ -128,6 +133,35 @@ async function nothingKnown(
       throw refused(error);
   }
 }
+
+/**
+ * The server failed and says nothing of why. Where there is a unique index it may be that an operation violates it: halves
+ * are tried until one is alone, and then its index is looked up. At the first that stays unexplained it is an outage.
+ */
+async function perhapsConflicts(
+  place: SortPlace,
+  operations: readonly Operation[],
+  ordered: boolean,
+  error: unknown,
+  attempt: Attempt,
+): Promise<readonly Outcome[]> {
+  const outage = () => operations.map(() => transient(error));
+  try {
+    const indexes = await uniqueIndexes(place);
+    if (indexes.length === 0) return outage();
+    const [only] = operations;
+    if (only !== undefined && operations.length === 1) {
+      return (await hasConflict(place, only, indexes)) ? [dataError(DUPLICATE, CONFLICT)] : outage();
+    }
+  } catch (lookup) {
+    if (classOf(lookup) !== "transient") throw refused(lookup);
+    return outage();
+  }
+  return await inHalves(operations, ordered, error, attempt);
+}
+
+const DUPLICATE = 11_000;
+const CONFLICT = "the server fails without saying why, and another document has its values in a unique index";
 
 async function partlyWritten(
   place: SortPlace,
@@ -311,7 +345,8 @@ async function inHalves(
   const middle = operations.length >> 1;
   const first = await attempt(operations.slice(0, middle));
   const behind = operations.slice(middle);
-  if (ordered && !first.every(isInDatabase)) return [...first, ...behind.map(() => NOT_ATTEMPTED)];
+  const isAway = first.some(({ kind }) => kind === "transient");
+  if (isAway || (ordered && !first.every(isInDatabase))) return [...first, ...behind.map(() => NOT_ATTEMPTED)];
   return [...first, ...(await attempt(behind))];
 }
 
