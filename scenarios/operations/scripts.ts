@@ -1,0 +1,151 @@
+import { until } from "../../src/demo/until.ts";
+import { pause } from "../../src/runtime/backoff.ts";
+import { LIVE_PER_SECOND } from "../catalog.ts";
+import { Flood } from "../flood.ts";
+import { delayWrites } from "../places.ts";
+import { type OperationName, type OperationPace, SINKS, SLOW_WRITE_MS } from "./catalog.ts";
+import type { CrashFigures, OutageFigures, OwnFigures, ScaleFigures, SteadyFigures } from "./figures.ts";
+import type { OperationParts, Pipeline } from "./pipeline.ts";
+
+const CAUGHT_UP_MS = 300_000;
+const JOINED_MS = 120_000;
+/** What was under way when the database was cut off may have been written, and is counted a little later. */
+const CUT_SETTLES_MS = 500;
+
+type Script<F> = (pipeline: Pipeline, pace: OperationPace, parts: OperationParts) => Promise<F>;
+
+/** What happens in each scenario, once messages flow. Each ends when nothing but the newest messages is waiting. */
+export const SCRIPTS: Readonly<Record<OperationName, Script<OwnFigures>>> = {
+  "steady-state": steadyState,
+  "database-outage": databaseOutage,
+  "relay-crash": relayCrash,
+  "scale-out": scaleOut,
+};
+
+async function steadyState({ live }: Pipeline, { steady }: OperationPace, { signal }: OperationParts) {
+  await pause(steady.ms, signal);
+  const end = performance.now();
+  await until(() => live.watch.isDelivered(end), { timeoutMs: CAUGHT_UP_MS, what: "all came through", signal });
+  return { scenario: "steady-state" } satisfies SteadyFigures;
+}
+
+async function databaseOutage(pipeline: Pipeline, { outage }: OperationPace, parts: OperationParts) {
+  const { backlog, sinks } = pipeline;
+  const { places, say, signal } = parts;
+  const { perSecond, beforeMs, awayMs } = outage;
+  // Messages go on for as long after it.
+  const load = loading(pipeline, { perSecond, ms: 2 * beforeMs + awayMs }, parts);
+  await pause(beforeMs, signal);
+  const generations = (): number => sinks.reduce((sum, sink) => sum + sink.generations, 0);
+  const generationsBefore = generations();
+  say(`  the database is cut off, with ${backlog.waiting} messages waiting`);
+  const cutAt = backlog.now;
+  await places.proxy.cut();
+  await pause(CUT_SETTLES_MS, signal);
+  const writtenWhenCut = backlog.written;
+  await pause(awayMs - CUT_SETTLES_MS, signal);
+  const [waiting, writtenWhileAway] = [backlog.waiting, backlog.written - writtenWhenCut];
+  await places.proxy.restore();
+  const backAt = backlog.now;
+  say(`  it is back, with ${waiting} messages waiting`);
+  await caughtUp(pipeline, perSecond, signal);
+  const caughtUpSeconds = tenths(backlog.now - backAt);
+  await load.done;
+  return {
+    scenario: "database-outage",
+    awaySeconds: tenths(backAt - cutAt),
+    waiting,
+    writtenWhileAway,
+    rebalances: generations() - generationsBefore,
+    caughtUpSeconds,
+  } satisfies OutageFigures;
+}
+
+async function relayCrash(pipeline: Pipeline, { crash }: OperationPace, parts: OperationParts) {
+  const { backlog, relay } = pipeline;
+  const { say, signal } = parts;
+  const { perSecond, kills, aliveMs, downMs } = crash;
+  const load = loading(pipeline, { perSecond, ms: (kills + 1) * aliveMs + kills * downMs }, parts);
+  let [waiting, killsInBackfill] = [0, 0];
+  for (let kill = 1; kill <= kills; kill++) {
+    await pause(aliveMs, signal);
+    await relay.kill();
+    if (!load.isOver()) killsInBackfill++;
+    await pause(downMs, signal);
+    waiting = Math.max(waiting, backlog.waiting);
+    say(`  the relay was killed, ${kill} of ${kills}: ${backlog.waiting} messages are waiting`);
+    relay.start();
+  }
+  const backAt = backlog.now;
+  await caughtUp(pipeline, perSecond, signal);
+  const caughtUpSeconds = tenths(backlog.now - backAt);
+  await load.done;
+  return { scenario: "relay-crash", kills, killsInBackfill, waiting, caughtUpSeconds } satisfies CrashFigures;
+}
+
+async function scaleOut(pipeline: Pipeline, { scale }: OperationPace, parts: OperationParts) {
+  const { backlog, sinks, addSink } = pipeline;
+  const { places, say, signal } = parts;
+  const { perSecond, beforeMs, afterMs } = scale;
+  const delay = await delayWrites(places.proxy, SLOW_WRITE_MS);
+  const load = loading(pipeline, { perSecond, ms: beforeMs + afterMs }, parts);
+  const rate = async (work: () => Promise<void>): Promise<number> => {
+    const [from, before] = [backlog.now, backlog.written];
+    await work();
+    return Math.round((backlog.written - before) / (backlog.now - from));
+  };
+  const writtenBefore = await rate(() => pause(beforeMs, signal));
+  const waiting = backlog.waiting;
+  say(`  one sink writes ${writtenBefore} messages/s, ${waiting} are waiting; two more are started`);
+  const scaledAt = backlog.now;
+  while (sinks.length < SINKS.after) addSink();
+  const isShared = (): boolean => sinks.every(({ partitions }) => partitions > 0);
+  await until(isShared, { timeoutMs: JOINED_MS, what: "all sinks had partitions", signal });
+  const sharedSeconds = tenths(backlog.now - scaledAt);
+  const writtenAfter = await rate(() => caughtUp(pipeline, perSecond, signal));
+  const caughtUpSeconds = tenths(backlog.now - scaledAt);
+  const fellWhileLoaded = !load.isOver();
+  await load.done;
+  await places.proxy.remove(delay);
+  return {
+    scenario: "scale-out",
+    waiting,
+    writtenBefore,
+    writtenAfter,
+    sharedSeconds,
+    caughtUpSeconds,
+    fellWhileLoaded,
+    partitions: sinks.map(({ partitions }) => partitions),
+  } satisfies ScaleFigures;
+}
+
+interface Load {
+  readonly done: Promise<void>;
+  isOver(): boolean;
+}
+
+/** So many messages a second beside the live ones, of a backfill; known to the ledger. */
+function loading(
+  { hot, outlet, ledger }: Pipeline,
+  { perSecond, ms }: { readonly perSecond: number; readonly ms: number },
+  { seed, signal }: OperationParts,
+): Load {
+  let isOver = false;
+  const done = new Flood({ ms, perSecond, seed }).run(hot, outlet, ledger, signal).then(() => {
+    isOver = true;
+  });
+  // It is waited for at the end of a script, and may fail before.
+  done.catch(() => undefined);
+  return { done, isOver: () => isOver };
+}
+
+/** When fewer messages are waiting than come in a second. */
+async function caughtUp({ backlog }: Pipeline, perSecond: number, signal: AbortSignal): Promise<void> {
+  const bound = perSecond + LIVE_PER_SECOND;
+  const what = `fewer than ${bound} messages were waiting`;
+  await until(() => backlog.waiting < bound, { timeoutMs: CAUGHT_UP_MS, what, signal });
+}
+
+function tenths(seconds: number): number {
+  return Math.round(seconds * 10) / 10;
+}
