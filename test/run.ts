@@ -33,6 +33,7 @@ const SOCIABLE = [
   "dynamo-target",
   "handover",
   "job",
+  "kubernetes",
   "lag",
   "latest",
   "preflight",

@@ -64,9 +64,9 @@ async function databaseOutage(pipeline: Pipeline, { outage }: OperationPace, par
 async function relayCrash(pipeline: Pipeline, { crash }: OperationPace, parts: OperationParts) {
   const { backlog, relay } = pipeline;
   const { say, signal } = parts;
-  const { perSecond, kills, aliveMs, downMs } = crash;
-  const load = loading(pipeline, { perSecond, ms: (kills + 1) * aliveMs + kills * downMs }, parts);
-  let [waiting, killsInBackfill] = [0, 0];
+  const { perSecond, kills, aliveMs, downMs, backfillMs } = crash;
+  const load = loading(pipeline, { perSecond, ms: backfillMs }, parts);
+  let [waiting, killsInBackfill, backAt] = [0, 0, 0];
   for (let kill = 1; kill <= kills; kill++) {
     await pause(aliveMs, signal);
     await relay.kill();
@@ -74,9 +74,12 @@ async function relayCrash(pipeline: Pipeline, { crash }: OperationPace, parts: O
     await pause(downMs, signal);
     waiting = Math.max(waiting, backlog.waiting);
     say(`  the relay was killed, ${kill} of ${kills}: ${backlog.waiting} messages are waiting`);
+    const { generations } = relay;
     relay.start();
+    backAt = backlog.now;
+    const joined = (): boolean => relay.generations > generations;
+    await until(joined, { timeoutMs: JOINED_MS, what: "the relay was in its group again", signal });
   }
-  const backAt = backlog.now;
   await caughtUp(pipeline, perSecond, signal);
   const caughtUpSeconds = tenths(backlog.now - backAt);
   await load.done;
