@@ -23,8 +23,6 @@ export interface OperationPace {
     readonly kills: number;
     readonly aliveMs: number;
     readonly downMs: number;
-    /** The kills must fall into it. */
-    readonly backfillMs: number;
   };
   readonly scale: { readonly perSecond: number; readonly beforeMs: number; readonly afterMs: number };
 }
@@ -33,7 +31,7 @@ export const FULL_OPERATIONS: OperationPace = {
   isFull: true,
   steady: { ms: 180_000 },
   outage: { perSecond: 200, beforeMs: 20_000, awayMs: 60_000 },
-  crash: { perSecond: 450, kills: 5, aliveMs: 10_000, downMs: 3_000, backfillMs: 120_000 },
+  crash: { perSecond: 450, kills: 5, aliveMs: 10_000, downMs: 3_000 },
   scale: { perSecond: 120, beforeMs: 30_000, afterMs: 100_000 },
 };
 
@@ -41,7 +39,7 @@ export const SHORT_OPERATIONS: OperationPace = {
   isFull: false,
   steady: { ms: 1_000 },
   outage: { perSecond: 100, beforeMs: 500, awayMs: 3_000 },
-  crash: { perSecond: 450, kills: 1, aliveMs: 1_000, downMs: 200, backfillMs: 4_000 },
+  crash: { perSecond: 450, kills: 1, aliveMs: 1_000, downMs: 200 },
   scale: { perSecond: 120, beforeMs: 1_000, afterMs: 2_000 },
 };
 

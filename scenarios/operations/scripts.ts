@@ -9,6 +9,7 @@ import type { OperationParts, Pipeline } from "./pipeline.ts";
 
 const CAUGHT_UP_MS = 300_000;
 const JOINED_MS = 120_000;
+const FLUSH_MS = 60_000;
 /** What was under way when the database was cut off may have been written, and is counted a little later. */
 const CUT_SETTLES_MS = 500;
 
@@ -33,7 +34,7 @@ async function databaseOutage(pipeline: Pipeline, { outage }: OperationPace, par
   const { backlog, sinks } = pipeline;
   const { places, say, signal } = parts;
   const { perSecond, beforeMs, awayMs } = outage;
-  // Messages go on for as long after it.
+  // Messages go on until it is caught up with, for as long as they came before at most.
   const load = loading(pipeline, { perSecond, ms: 2 * beforeMs + awayMs }, parts);
   await pause(beforeMs, signal);
   const generations = (): number => sinks.reduce((sum, sink) => sum + sink.generations, 0);
@@ -50,7 +51,7 @@ async function databaseOutage(pipeline: Pipeline, { outage }: OperationPace, par
   say(`  it is back, with ${waiting} messages waiting`);
   await caughtUp(pipeline, perSecond, signal);
   const caughtUpSeconds = tenths(backlog.now - backAt);
-  await load.done;
+  await load.stop();
   return {
     scenario: "database-outage",
     awaySeconds: tenths(backAt - cutAt),
@@ -64,13 +65,13 @@ async function databaseOutage(pipeline: Pipeline, { outage }: OperationPace, par
 async function relayCrash(pipeline: Pipeline, { crash }: OperationPace, parts: OperationParts) {
   const { backlog, relay } = pipeline;
   const { say, signal } = parts;
-  const { perSecond, kills, aliveMs, downMs, backfillMs } = crash;
-  const load = loading(pipeline, { perSecond, ms: backfillMs }, parts);
-  let [waiting, killsInBackfill, backAt] = [0, 0, 0];
+  const { perSecond, kills, aliveMs, downMs } = crash;
+  // Until the last kill, however long it takes the relay to join its group each time.
+  const load = loading(pipeline, { perSecond, ms: kills * (aliveMs + downMs + JOINED_MS) }, parts);
+  let [waiting, backAt] = [0, 0];
   for (let kill = 1; kill <= kills; kill++) {
     await pause(aliveMs, signal);
     await relay.kill();
-    if (!load.isOver()) killsInBackfill++;
     await pause(downMs, signal);
     waiting = Math.max(waiting, backlog.waiting);
     say(`  the relay was killed, ${kill} of ${kills}: ${backlog.waiting} messages are waiting`);
@@ -80,10 +81,10 @@ async function relayCrash(pipeline: Pipeline, { crash }: OperationPace, parts: O
     const joined = (): boolean => relay.generations > generations;
     await until(joined, { timeoutMs: JOINED_MS, what: "the relay was in its group again", signal });
   }
+  await load.stop();
   await caughtUp(pipeline, perSecond, signal);
   const caughtUpSeconds = tenths(backlog.now - backAt);
-  await load.done;
-  return { scenario: "relay-crash", kills, killsInBackfill, waiting, caughtUpSeconds } satisfies CrashFigures;
+  return { scenario: "relay-crash", kills, waiting, caughtUpSeconds } satisfies CrashFigures;
 }
 
 async function scaleOut(pipeline: Pipeline, { scale }: OperationPace, parts: OperationParts) {
@@ -108,7 +109,7 @@ async function scaleOut(pipeline: Pipeline, { scale }: OperationPace, parts: Ope
   const writtenAfter = await rate(() => caughtUp(pipeline, perSecond, signal));
   const caughtUpSeconds = tenths(backlog.now - scaledAt);
   const fellWhileLoaded = !load.isOver();
-  await load.done;
+  await load.stop();
   await places.proxy.remove(delay);
   return {
     scenario: "scale-out",
@@ -123,23 +124,35 @@ async function scaleOut(pipeline: Pipeline, { scale }: OperationPace, parts: Ope
 }
 
 interface Load {
-  readonly done: Promise<void>;
   isOver(): boolean;
+  /** Ends it, if it hasn't ended. Resolves when the ledger knows all of it. @throws what failed */
+  stop(): Promise<void>;
 }
 
-/** So many messages a second beside the live ones, of a backfill; known to the ledger. */
+/** So many messages a second beside the live ones, of a backfill, for so long at most; known to the ledger. */
 function loading(
   { hot, outlet, ledger }: Pipeline,
   { perSecond, ms }: { readonly perSecond: number; readonly ms: number },
   { seed, signal }: OperationParts,
 ): Load {
+  const stopped = new AbortController();
+  const until = AbortSignal.any([signal, stopped.signal]);
   let isOver = false;
-  const done = new Flood({ ms, perSecond, seed }).run(hot, outlet, ledger, signal).then(() => {
+  const running = new Flood({ ms, perSecond, seed }).run(hot, outlet, ledger, until).then(() => {
     isOver = true;
   });
-  // It is waited for at the end of a script, and may fail before.
-  done.catch(() => undefined);
-  return { done, isOver: () => isOver };
+  // It may fail before it is waited for.
+  running.catch(() => undefined);
+  return {
+    isOver: () => isOver,
+    async stop() {
+      stopped.abort(new Error("enough"));
+      await running.catch((error: unknown) => {
+        if (error !== stopped.signal.reason) throw error;
+      });
+      await outlet.flush(FLUSH_MS);
+    },
+  };
 }
 
 /** When fewer messages are waiting than come in a second. */

@@ -48,8 +48,6 @@ const manifest = z.looseObject({
 
 export type Manifest = z.infer<typeof manifest>;
 
-export type Variable = z.infer<typeof variable>;
-
 /** A Deployment or Job, and the one pod that it makes. */
 export interface Workload {
   readonly name: string;

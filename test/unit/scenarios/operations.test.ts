@@ -22,7 +22,7 @@ const scale = {
 const OWN = {
   steady: { scenario: "steady-state" },
   outage: { ...outage, rebalances: 0, caughtUpSeconds: 6.5 },
-  crash: { scenario: "relay-crash", kills: 5, killsInBackfill: 5, waiting: 2_000, caughtUpSeconds: 3 },
+  crash: { scenario: "relay-crash", kills: 5, waiting: 2_000, caughtUpSeconds: 3 },
   scale: { ...scale, caughtUpSeconds: 30, fellWhileLoaded: true, partitions: [4, 4, 4] },
 } as const satisfies Readonly<Record<string, OwnFigures>>;
 
@@ -77,7 +77,7 @@ test("a scenario in which nothing happened fails", () => {
     { ...OWN.outage, waiting: 0 },
     { ...OWN.outage, writtenWhileAway: 3 },
     { ...OWN.outage, rebalances: 1 },
-    { ...OWN.crash, killsInBackfill: 4 },
+    { ...OWN.crash, waiting: 0 },
     { ...OWN.scale, partitions: [12, 0, 0] },
     { ...OWN.scale, partitions: [12] },
     { ...OWN.scale, fellWhileLoaded: false },
