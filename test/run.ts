@@ -37,6 +37,7 @@ const SOCIABLE = [
   "dynamo-target",
   "handover",
   "job",
+  "kubernetes",
   "lag",
   "latest",
   "preflight",

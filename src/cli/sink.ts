@@ -14,7 +14,7 @@ import { untilStopped } from "./stop-signals.ts";
 import { prepareTopics } from "./topics.ts";
 
 /** What closing the database, leaving the group and disconnecting may take, on top of the drain. */
-const LEAVING_MS = 15_000;
+export const LEAVING_MS = 15_000;
 /** Dead letters are few, and their order is worth keeping. */
 const DEAD_LETTER_PARTITIONS = 1;
 /**
