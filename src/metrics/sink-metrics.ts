@@ -1,7 +1,7 @@
 import { Histogram, type Registry } from "prom-client";
-import type { SinkObserver } from "../sink/observer.ts";
+import type { Left, SinkObserver } from "../sink/observer.ts";
 import type { SinkStats } from "../sink/stats.ts";
-import { counter, gauge } from "./pulled.ts";
+import { counter, gauge, partitionGauge } from "./pulled.ts";
 
 const PREFIX = "spillway_sink_";
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -53,6 +53,11 @@ export function watchSink(registry: Registry, stats: SinkStats): SinkObserver {
   gauge(named("outage_seconds", "How long the database has been away; 0 while it is there"), () =>
     stats.awaySince === undefined ? 0 : (Date.now() - stats.awaySince) / 1_000,
   );
+  let left: () => readonly Left[] = () => [];
+  partitionGauge(
+    named("left_offsets", "Offsets not yet written, up to the end of the log when it was last read from"),
+    () => left().map(({ topic, partition, offsets }) => ({ topic, partition, value: Number(offsets) })),
+  );
   const histogram = (name: string, help: string, buckets: readonly number[]) =>
     new Histogram({ name: PREFIX + name, help, registers: [registry], buckets: [...buckets] });
   const writes = histogram("write_seconds", "One attempt to write a batch", SECONDS);
@@ -64,5 +69,8 @@ export function watchSink(registry: Registry, stats: SinkStats): SinkObserver {
       sizes.observe(operations);
     },
     finished: (milliseconds) => processing.observe(milliseconds / 1_000),
+    began(current) {
+      left = current;
+    },
   };
 }
