@@ -64,7 +64,7 @@ export async function prometheusPrograms({ reaper, log, signal }: Preparation): 
         const build = join(target, "build");
         await mkdir(build);
         const go = async (...args: string[]): Promise<string> => {
-          const options = { cwd: build, timeoutMs: 15 * 60_000, reaper, signal };
+          const options = { cwd: build, timeoutMs: 30 * 60_000, reaper, signal };
           const { code, stdout, stderr } = await runCommand("go", args, options);
           if (code === 0) return stdout;
           throw new ServiceError(`go ${args.join(" ")} failed:\n${lastLines(stderr || stdout, 20)}`);

@@ -72,7 +72,7 @@ async function watch(
     {
       watch: async (registry) => (await import("../metrics/lag-metrics.ts")).watchLagReports(registry, latest),
       vitals: () => latest.vitals(),
-      status: () => JSON.parse(lagJson({ looks: latest.looks, report: latest.report })),
+      status: () => latest.status,
     },
     log,
   );

@@ -49,6 +49,18 @@ export class LatestLook {
     return { whole: this.#whole, failed: this.#failed, ageSeconds: this.#ageMs / 1_000 };
   }
 
+  /** What may be said to whoever asks by HTTP, who need not be allowed to read the topics: no keys, no clients' hosts. */
+  get status() {
+    const { atMs, groups = [], unseen = [] } = this.report ?? {};
+    const ofGroups = groups.map(({ partitions, ...group }) => ({
+      ...group,
+      partitions: partitions.map(({ topic, partition, status, messages, seconds }) => {
+        return { topic, partition, status, messages, seconds };
+      }),
+    }));
+    return { ...this.looks, atMs, groups: ofGroups, unseen };
+  }
+
   /** For the watchdog: a look that is due is work, one that ends is work done. */
   vitals(): Vitals {
     return {

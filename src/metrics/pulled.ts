@@ -18,6 +18,21 @@ export function counter({ registry, name, help }: Reading, read: () => number): 
   });
 }
 
+/** One value for each set of labels, all of which are known beforehand. @param read none of them ever falls */
+export function counters<Name extends string>(
+  { registry, name, help }: Reading,
+  labelNames: readonly Name[],
+  read: () => Iterable<readonly [labels: Readonly<Record<Name, string>>, value: number]>,
+): void {
+  new Counter({
+    ...{ name, help, registers: [registry], labelNames: [...labelNames] },
+    collect() {
+      this.reset();
+      for (const [labels, value] of read()) this.inc({ ...labels }, value);
+    },
+  });
+}
+
 /** @param read undefined where there is no value at the moment: then none is shown */
 export function gauge({ registry, name, help }: Reading, read: () => number | undefined): void {
   new Gauge({

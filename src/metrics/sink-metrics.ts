@@ -1,7 +1,7 @@
 import { Histogram, type Registry } from "prom-client";
 import type { Left, SinkObserver } from "../sink/observer.ts";
 import type { SinkStats } from "../sink/stats.ts";
-import { counter, gauge, partitionGauge } from "./pulled.ts";
+import { counter, counters, gauge, partitionGauge } from "./pulled.ts";
 
 const PREFIX = "spillway_sink_";
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -46,7 +46,14 @@ export function watchSink(registry: Registry, stats: SinkStats): SinkObserver {
   );
   counter(named("offsets_lost_total", "Offsets that retention took before they were read"), () => stats.offsetsLost);
   counter(named("batches_total", "Attempts to write a batch"), () => stats.batches);
-  counter(named("retries_total", "Attempts that met an error which passes"), () => stats.retries);
+  counters(
+    named("retries_total", "Attempts that met an error which passes: all of a batch (away), or a part of it"),
+    ["class"],
+    () => [
+      [{ class: "away" }, stats.retriesWhileAway],
+      [{ class: "part" }, stats.retries - stats.retriesWhileAway],
+    ],
+  );
   counter(named("rebalances_total", "Generations of the group that were joined"), () => stats.rebalances);
   gauge(named("in_flight_records", "Records read and not yet written"), () => stats.recordsInFlight);
   gauge(named("in_flight_bytes", "Bytes of records read and not yet written"), () => stats.bytesInFlight);
