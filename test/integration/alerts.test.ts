@@ -64,7 +64,7 @@ describe("promtool", () => {
 
   it("fails where a rule no longer does what its test expects", async () => {
     const text = readFileSync(RULES, "utf8");
-    const broken = text.replace("(spillway_lag_messages) > 1000", "(spillway_lag_messages) > 2000");
+    const broken = text.replace("(spillway_lag_messages)) > 1000", "(spillway_lag_messages)) > 2000");
     assert.notEqual(broken, text);
     writeFileSync(join(reaper.directory, "spillway.rules.yml"), broken);
     const tests = join(reaper.directory, "broken.test.yml");

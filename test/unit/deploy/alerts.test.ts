@@ -42,7 +42,7 @@ test("each alert has its page, which it names, and each page its alert", () => {
 test("lag over 1,000 for 5 minutes is HighConsumerLag", () => {
   const lag = alerts().find(({ alert }) => alert === "HighConsumerLag");
   assert.equal(lag?.for, "5m");
-  assert.match(lag?.expr ?? "", /\(spillway_lag_messages\) > 1000$/);
+  assert.match(lag?.expr ?? "", /\(spillway_lag_messages\)\) > 1000$/);
 });
 
 test("each page says what is stuck, whether to restart, and what to do, with commands and links that there are", () => {

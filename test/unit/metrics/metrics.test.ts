@@ -39,12 +39,16 @@ test("a relay's metrics are what it counts, by partition for those that it has",
 test("a sink's metrics are what it counts, and histograms of its writes", async () => {
   const { registry, stats, observer } = sinkRegistry();
   stats.recordsDeadLettered = 3;
+  stats.retries = 5;
+  stats.retriesWhileAway = 4;
   observer.wrote(40, 120);
   observer.finished(1_500);
   observer.began(() => [{ topic: "wide", topicId: "id", partition: 3, offsets: 8n }]);
   const text = await registry.metrics();
   assert.match(text, /^spillway_sink_records_dead_lettered_total 3$/m);
   assert.match(text, /^spillway_sink_outage_seconds 0$/m);
+  assert.match(text, /^spillway_sink_retries_total\{class="away"\} 4$/m);
+  assert.match(text, /^spillway_sink_retries_total\{class="part"\} 1$/m);
   assert.match(text, /^spillway_sink_batch_records_bucket\{le="25"\} 0$/m);
   assert.match(text, /^spillway_sink_batch_records_bucket\{le="50"\} 1$/m);
   assert.match(text, /^spillway_sink_write_seconds_sum 0\.12$/m);
@@ -91,6 +95,16 @@ test("lag is shown as the last look saw it: what isn't known has no series, nor 
   assert.match(text, /^spillway_lag_looks_total 2$/m);
   assert.match(text, /^spillway_lag_failed_looks_total 1$/m);
   assert.match(text, /^spillway_lag_look_age_seconds 65$/m);
+});
+
+test("what HTTP says of groups names no keys and no clients", () => {
+  const { latest } = lagRegistry();
+  assert.deepEqual(latest.status.groups, []);
+  const next = { offset: 1n, key: "a customer", timestampMs: 0 };
+  latest.saw(lagReport([groupLag({ partitions: [partitionLag({ next, reader: "app at host", reason: "a customer" })] })]));
+  const said = JSON.stringify(latest.status);
+  assert.match(said, /"group":"app".*"status":"keeping up"/);
+  assert.doesNotMatch(said, /customer|host/);
 });
 
 test("between two looks there is nothing to do; a look that is due is work", () => {
