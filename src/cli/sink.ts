@@ -9,7 +9,7 @@ import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
 import { serve } from "./serve.ts";
-import { decoderOf, modelOf, openTarget, routesOf, sinkOptions } from "./sink-options.ts";
+import { openTarget, readingOf, routesOf, sinkOptions } from "./sink-options.ts";
 import { untilStopped } from "./stop-signals.ts";
 import { prepareTopics } from "./topics.ts";
 
@@ -109,8 +109,7 @@ async function run(
     {
       member,
       openSource: (positions, stop) => openSource({ ...source, positions, signal: stop }),
-      decoder: await decoderOf(values),
-      model: await modelOf(values, routes),
+      ...(await readingOf(values, routes)),
       target,
       deadLetters: new DeadLetters(producer, { suffix }),
       parking: { store: controlStore({ kafka, log }, producer), letters: letterReader({ kafka, log }) },
