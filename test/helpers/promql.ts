@@ -35,10 +35,8 @@ export function selectorsOf(expression: string, names: Iterable<string>): readon
       if (metrics.length === 0) throw new Error(`no metric is like ${pattern}: ${expression}`);
       found.push(...metrics.map((metric) => ({ metric, labels })));
     }
-    const grouping = node.getChild("AggregateModifier");
-    const isBy = grouping?.getChild("By") !== null;
-    const names = isBy ? (grouping?.getChild("GroupingLabels")?.getChildren("LabelName") ?? []) : [];
-    const inner = [...grouped, ...names.map(textOf)];
+    const grouping = node.getChild("AggregateModifier")?.getChild("GroupingLabels")?.getChildren("LabelName") ?? [];
+    const inner = [...grouped, ...grouping.map(textOf)];
     for (let child = node.firstChild; child !== null; child = child.nextSibling) visit(child, inner);
   };
   visit(parser.parse(expression).topNode, []);

@@ -101,7 +101,9 @@ test("what HTTP says of groups names no keys and no clients", () => {
   const { latest } = lagRegistry();
   assert.deepEqual(latest.status.groups, []);
   const next = { offset: 1n, key: "a customer", timestampMs: 0 };
-  latest.saw(lagReport([groupLag({ partitions: [partitionLag({ next, reader: "app at host", reason: "a customer" })] })]));
+  latest.saw(
+    lagReport([groupLag({ partitions: [partitionLag({ next, reader: "app at host", reason: "a customer" })] })]),
+  );
   const said = JSON.stringify(latest.status);
   assert.match(said, /"group":"app".*"status":"keeping up"/);
   assert.doesNotMatch(said, /customer|host/);
