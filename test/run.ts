@@ -35,6 +35,8 @@ const SOCIABLE = [
   "job",
   "lag",
   "latest",
+  "library",
+  "package",
   "preflight",
   "protocol",
   "registry",
