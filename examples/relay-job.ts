@@ -7,12 +7,7 @@ await using relay = createRelay({
   source: topics.hot,
   target: topics.wide,
   partitions: 12,
-  rules: [
-    {
-      when: { kind: "header", name: "backfill", match: "exists", value: "" },
-      to: { topic: topics.backfill, partitions: 24 },
-    },
-  ],
+  rules: [`header backfill -> ${topics.backfill}/24`],
   until: { kind: "now" },
 });
 

@@ -1,3 +1,5 @@
+import { parseRule } from "../config/rules.ts";
+import { SpillwayError } from "../errors.ts";
 import { kafkaOptionsOf, logOf } from "../kafka/kafkajs-config.ts";
 import { preflight } from "../preflight/preflight.ts";
 import type { PreflightReport } from "../preflight/report.ts";
@@ -7,6 +9,7 @@ import { Pace } from "../relay/pace.ts";
 import { Progress } from "../relay/progress.ts";
 import { runRelay } from "../relay/relay.ts";
 import type { JobReport } from "../relay/report.ts";
+import type { Rule } from "../relay/routing.ts";
 import { changeSettings, type Settings } from "../relay/settings.ts";
 import { newRelayStats } from "../relay/stats.ts";
 import { type RelayStatus, relayStatus } from "../relay/status.ts";
@@ -19,7 +22,12 @@ import { type Common, type MemberOptions, memberOf } from "./options.ts";
 export interface RelayConfig
   extends Common,
     Pick<RelayOptions, "source" | "target">,
-    Partial<Omit<RelayOptions, "kafka" | "group" | "source" | "target">> {
+    Partial<Omit<RelayOptions, "kafka" | "group" | "source" | "target" | "rules">> {
+  /**
+   * Which records go elsewhere, or nowhere: the first that fits counts. As text they are those of the command:
+   * `header backfill -> prices.backfill/24`, `key ^= test- -> drop`.
+   */
+  readonly rules?: readonly (Rule | string)[];
   /** The consumer group whose offsets say how far it is: `spillway-relay-<source>` unless told. */
   readonly group?: string;
   readonly consumer?: MemberOptions;
@@ -57,7 +65,7 @@ export interface Relay extends AsyncDisposable {
  * @throws SpillwayError CONFIG_INVALID, which names every problem of the options
  */
 export function createRelay(config: RelayConfig): Relay {
-  const { kafka, signal, log: given, group: name, consumer, ...own } = config;
+  const { kafka, signal, log: given, group: name, consumer, rules, ...own } = config;
   const { source, fetch, writer, limits, replicationFactor } = own;
   checkGiven({
     ...inSection("relay", { ...own, ...limits, ...writer }),
@@ -67,13 +75,11 @@ export function createRelay(config: RelayConfig): Relay {
     ...fetchGiven(fetch),
   });
   const group = memberOf(name ?? relayGroupOf(source), consumer);
-  const topics = { source, target: own.target };
   const options: RelayOptions = {
     ...RELAY_DEFAULTS,
     ...withoutUndefined(own),
-    ...topics,
-    kafka: kafkaOptionsOf(kafka),
-    group,
+    ...{ source, target: own.target, kafka: kafkaOptionsOf(kafka), group },
+    ...(rules === undefined ? {} : { rules: rules.map(ruleOf) }),
   };
   const log = logOf(kafka, given);
   const [pace, progress, stats] = [new Pace(), new Progress(), newRelayStats()];
@@ -88,4 +94,12 @@ export function createRelay(config: RelayConfig): Relay {
       changeSettings({ group: group.group, source }, settings, { kafka: options.kafka, log, signal: running.signal }),
     [Symbol.asyncDispose]: () => running.stop(),
   };
+}
+
+function ruleOf(rule: Rule | string): Rule {
+  const parsed = typeof rule === "string" ? parseRule(rule) : rule;
+  if (parsed !== undefined) return parsed;
+  throw new SpillwayError("CONFIG_INVALID", `rules: "${rule}" is none`, {
+    context: { hint: "Write a condition, -> and topic/partitions or drop: header backfill -> prices.backfill/24" },
+  });
 }

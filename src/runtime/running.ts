@@ -7,7 +7,7 @@ export class Running<T> implements AsyncDisposable {
   readonly #work: (signal: AbortSignal) => Promise<T>;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  #ended: Promise<T> | undefined;
+  #ended: Promise<T | undefined> | undefined;
 
   /** @param signal stops it too */
   constructor(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal | undefined) {
@@ -20,9 +20,9 @@ export class Running<T> implements AsyncDisposable {
     return this.#signal;
   }
 
-  /** Starts it, unless it runs or has run; resolves or rejects as the work does. */
-  run(): Promise<T> {
-    this.#ended ??= this.#work(this.#signal);
+  /** Starts it, unless it runs or has run; resolves or rejects as the work does. Undefined if it was stopped too soon. */
+  run(): Promise<T | undefined> {
+    this.#ended ??= this.#untilStopped();
     return this.#ended;
   }
 
@@ -30,6 +30,16 @@ export class Running<T> implements AsyncDisposable {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#ended?.catch(() => {});
+  }
+
+  async #untilStopped(): Promise<T | undefined> {
+    try {
+      return await this.#work(this.#signal);
+    } catch (error) {
+      // Work that ends by the signal's own reason has stopped as it was told to.
+      if (this.#signal.aborted && error === this.#signal.reason) return undefined;
+      throw error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -93,6 +93,10 @@ test("a relay's options are held to what the command allows, all problems at onc
   assert.match(said, /source is "a topic"; allowed: a topic's name/);
   assert.match(said, /partitions is 0; allowed: a whole number from 1/);
   assert.match(said, /fetchMinBytes is -1/);
+  assert.match(
+    problemsOf(() => createRelay({ kafka, source: "hot", target: "wide", rules: ["header -> elsewhere"] })),
+    /rules: "header -> elsewhere" is none.*Write a condition/,
+  );
   const across = problemsOf(() =>
     createRelay({
       kafka,
