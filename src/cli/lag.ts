@@ -24,10 +24,14 @@ export function lagCommand(context: CliContext): Command {
     .action(async () => {
       const { config, log } = await prepare(context, command, "lag");
       const { values } = config;
-      const options = lagOptions(values);
-      const last = await untilStopped({ log, deadlineMs: STOP_DEADLINE_MS }, (signal) =>
-        values["lag.watch"] ? watch(options, values, { log, signal }) : lookOnce(options, values, { log, signal }),
-      );
+      const { followParked, ParkedWatch } = await import("../dead-letter/parked-watch.ts");
+      const parked = new ParkedWatch();
+      const options: LagOptions = { ...lagOptions(values), parked: (group, place) => parked.of(group, place) };
+      const last = await untilStopped({ log, deadlineMs: STOP_DEADLINE_MS }, async (signal) => {
+        await using _ = await followParked(parked, { kafka: options.kafka, log, signal });
+        const look = values["lag.watch"] ? watch : lookOnce;
+        return await look(options, values, { log, signal });
+      });
       // Interrupted before anything was seen.
       if (last === undefined) context.exitCode = EXIT.interrupted;
       else if (values["lag.check"] && (await import("../lag/report.ts")).isInTrouble(last)) {

@@ -8,11 +8,12 @@ import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
 import { serve } from "./serve.ts";
-import { decoderOf, modelOf, openTarget, routesOf, sinkOptions } from "./sink-options.ts";
+import { openTarget, readingOf, routesOf, sinkOptions } from "./sink-options.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 /** What closing the database, leaving the group and disconnecting may take, on top of the drain. */
-const LEAVING_MS = 15_000;
+export const LEAVING_MS = 15_000;
+
 /** `spillway sink`: topics → collections, until stopped. */
 export function sinkCommand(context: CliContext): Command {
   const command = addFlags(new Command("sink"), "sink")
@@ -60,8 +61,7 @@ async function run(
       group: groupOptions(values, group),
       fetch: fetchOptions(values),
       deadLetterSuffix: values["sink.deadLetterSuffix"],
-      decoder: await decoderOf(values),
-      model: await modelOf(values, routes),
+      ...(await readingOf(values, routes)),
       target,
       stats,
       ...(serving === undefined ? {} : { observer: serving.watched }),

@@ -1,14 +1,15 @@
 import { DEAD_LETTER_SUFFIX } from "../dead-letter/dead-letter.ts";
-import { type Decoder, jsonDecoder } from "../decode/decoder.ts";
+import { bytesDecoder, type Decoder, jsonDecoder } from "../decode/decoder.ts";
 import { kafkaOptionsOf, logOf } from "../kafka/kafkajs-config.ts";
 import type { FetchOptions } from "../kafka/source.ts";
 import { Running } from "../runtime/running.ts";
 import { withoutUndefined } from "../runtime/without-undefined.ts";
 import { assembleSink } from "../sink/assemble.ts";
-import { collectionByTopic } from "../sink/collection-name.ts";
+import { collectionByTopic, readsValue } from "../sink/collection-name.ts";
 import { parseFieldPath } from "../sink/field-path.ts";
 import type { DocumentShape } from "../sink/models/document.ts";
 import { insertModel } from "../sink/models/insert.ts";
+import { insertJsonModel } from "../sink/models/insert-json.ts";
 import { latestModel } from "../sink/models/latest.ts";
 import { type MappedOperation, mapModel } from "../sink/models/map.ts";
 import type { DecodedRecord, Model } from "../sink/models/model.ts";
@@ -88,7 +89,7 @@ export interface Sink extends AsyncDisposable {
  * @throws SpillwayError CONFIG_INVALID, which names every problem of the options
  */
 export function createSink(config: SinkConfig): Sink {
-  const { kafka, signal, routes, consumer, fetch = {}, decoder = jsonDecoder, target, observer } = config;
+  const { kafka, signal, routes, consumer, fetch = {}, target, observer } = config;
   const { retryBackoff, deadLetterSuffix = DEAD_LETTER_SUFFIX } = config;
   checkGiven({
     ...inSection("sink", { ...config, target: undefined, model: undefined }),
@@ -103,8 +104,8 @@ export function createSink(config: SinkConfig): Sink {
     kafka: kafkaOptionsOf(kafka),
     topics: routes.map(({ topic }) => topic),
     group: memberOf(config.group ?? sinkGroupOf(routes), consumer),
-    ...{ fetch, deadLetterSuffix, decoder, target, stats },
-    model: modelOf(config),
+    ...{ fetch, deadLetterSuffix, target, stats },
+    ...readingOf(config),
     ...(observer === undefined ? {} : { observer }),
     log: logOf(kafka, config.log),
   };
@@ -116,6 +117,17 @@ export function createSink(config: SinkConfig): Sink {
     stats,
     [Symbol.asyncDispose]: () => running.stop(),
   };
+}
+
+/** What values mean, and what becomes of them. */
+function readingOf(config: SinkConfig): { readonly decoder: Decoder; readonly model: Model } {
+  const { decoder, routes, model = { kind: "insert" }, target } = config;
+  const isPlain =
+    decoder === undefined && typeof model === "object" && model.kind === "insert" && model.document !== "envelope";
+  if (isPlain && target.kinds.has("insert-bson") && !routes.some(({ collection }) => readsValue(collection))) {
+    return { decoder: bytesDecoder, model: insertJsonModel(collectionByTopic(routes)) };
+  }
+  return { decoder: decoder ?? jsonDecoder, model: modelOf(config) };
 }
 
 function modelOf({ routes, model = { kind: "insert" } }: SinkConfig): Model {

@@ -9,6 +9,7 @@ import { Poisoned, parkBehind } from "./parking.ts";
 import {
   type BatchPlan,
   type DeadRecord,
+  operationsOf,
   type Pending,
   type Planning,
   planBatch,
@@ -171,7 +172,7 @@ async function writeTo(
 
 async function writeOnce(collection: string, pending: Pending, parts: BatchWriterParts): Promise<Settled> {
   const { target, progress, stats, abandoned } = parts;
-  const operations = pending.tasks.map(({ operation }) => operation);
+  const operations = operationsOf(pending);
   const startedAt = performance.now();
   const outcomes = await target.write(collection, operations, pending.ordered);
   parts.observer?.wrote(operations.length, performance.now() - startedAt);

@@ -52,7 +52,7 @@ test("a test that doesn't exist would be noticed", () => {
 });
 
 test("links between pages lead somewhere", () => {
-  const pages = ["README.md", "CONTRIBUTING.md", ...globSync("docs/**/*.md", { cwd: ROOT })];
+  const pages = ["README.md", "CONTRIBUTING.md", ...globSync(["docs/**/*.md", "deploy/**/*.md"], { cwd: ROOT })];
   const links = pages.flatMap((page) =>
     [...read(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, to = ""]) => ({ page, to })),
   );

@@ -14,7 +14,14 @@ import {
 function partitionOf(partition: number, part: Partial<PartitionLagReport> = {}): PartitionLagReport {
   return {
     ...{ topic: "prices", partition, status: "keeping up", reason: "12 records wait", committed: 1n, logStart: 0n },
-    ...{ end: 13n, written: 13n, messages: { messages: 12, exact: true, atMost: 12 }, seconds: 4, parked: 0 },
+    ...{
+      end: 13n,
+      written: 13n,
+      messages: { messages: 12, exact: true, atMost: 12 },
+      seconds: 4,
+      parked: 0,
+      parkedSeconds: undefined,
+    },
     arrival: { perSecond: 1_234.5, seconds: 60, by: "looks" },
     consumption: { perSecond: 16.54, seconds: 60, by: "looks" },
     catchUp: { kind: "in", leastSeconds: 30, mostSeconds: 240 },
