@@ -9,7 +9,7 @@ import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
 import { serve } from "./serve.ts";
-import { decoderOf, modelOf, openTarget, routesOf, sinkOptions } from "./sink-options.ts";
+import { decoderOf, modelOf, openTarget, routesOf, settingsInForce, sinkOptions } from "./sink-options.ts";
 import { untilStopped } from "./stop-signals.ts";
 import { prepareTopics } from "./topics.ts";
 
@@ -53,6 +53,8 @@ async function run(
     { openSource },
     { runSink },
     { newSinkStats },
+    { Ping },
+    { observers, WriteMeter },
   ] = await Promise.all([
     import("../dead-letter/dead-letter.ts"),
     import("../dead-letter/parked-store.ts"),
@@ -62,6 +64,8 @@ async function run(
     import("../kafka/source.ts"),
     import("../sink/sink.ts"),
     import("../sink/stats.ts"),
+    import("../sink/ping.ts"),
+    import("../sink/write-sums.ts"),
   ]);
   const kafka = kafkaOptions(values);
   const routes = routesOf(values);
@@ -90,17 +94,33 @@ async function run(
   await using member = new GroupMember({ ...groupOptions(values, group), kafka, topics, signal, log });
   log.info({ routes, model: values["sink.model"], group, deadLetterTopics }, "writing to the database");
   const stats = newSinkStats();
+  const meter = new WriteMeter();
+  const ping = new Ping(() => target.check());
+  const settings = settingsInForce(values);
   const serving = await serve(
     values,
     {
-      watch: async (registry) => (await import("../metrics/sink-metrics.ts")).watchSink(registry, stats),
+      watch: async (registry) =>
+        observers((await import("../metrics/sink-metrics.ts")).watchSink(registry, stats), meter),
       vitals: () => sinkVitals(stats),
-      status: () => ({ routes, group, stats }),
+      status: () => ({
+        routes,
+        group,
+        target: values["sink.target"],
+        settings,
+        stats,
+        writes: meter.sums,
+        pingMs: ping.ms,
+        cpuSeconds: cpuSeconds(),
+      }),
     },
     log,
   );
   await using stack = new AsyncDisposableStack();
-  if (serving !== undefined) stack.use(serving);
+  if (serving !== undefined) {
+    stack.use(serving);
+    stack.use(ping.start());
+  }
   const onLost = ({ from, to }: LostOffsets) => {
     stats.offsetsLost += Number(to - from);
   };
@@ -121,4 +141,9 @@ async function run(
     },
     options,
   );
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }

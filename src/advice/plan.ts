@@ -1,0 +1,76 @@
+import { SINK_DEFAULTS } from "../sink/options.ts";
+import type { SinkSettings } from "./facts.ts";
+import type { Load } from "./load.ts";
+import { type WriteCost, writeMs } from "./write-cost.ts";
+
+/** A batch in which the fixed part of a write is this share of it is large enough. */
+const FIXED_SHARE = 0.1;
+/** Larger ones bring little more, and take longer than a lane should be held. */
+const LARGEST_BATCH = 4_000;
+/** A write may take this part of its deadline: a slow moment must not become an outage. */
+const DEADLINE_SHARE = 0.25;
+const MOST_LANES = 64;
+/** What one process writes at most is written by so many records a second. */
+const WANTED_PER_SECOND = 30_000;
+/** Records in flight cost memory several times their size, as objects. */
+const MOST_IN_FLIGHT = 100_000;
+/** Per lane: one is written, and others gather, since lanes are never equal. */
+const BATCHES_IN_FLIGHT = { least: 2, good: 3 };
+/** Settings that are nearly right are left alone. */
+const WORTH_IT = 1.5;
+
+/** The settings by which a group that can't write more would write the most. */
+export function plannedFor(
+  load: Load,
+  cost: WriteCost,
+): Pick<SinkSettings, "lanes" | "batchRecords" | "inFlightRecords"> {
+  const { settings, bytesPerRecord } = load;
+  const room = Math.max(
+    settings.inFlightRecords,
+    Math.min(MOST_IN_FLIGHT, Math.floor(settings.inFlightBytes / bytesPerRecord)),
+  );
+  const wanted = wantedBatch(load, cost);
+  const batch = wanted > WORTH_IT * settings.batchRecords ? wanted : settings.batchRecords;
+  const lanes = wantedLanes(load, cost, batch);
+  const batchRecords = Math.max(1, Math.min(batch, Math.floor(room / (BATCHES_IN_FLIGHT.least * lanes))));
+  const inFlightRecords =
+    settings.inFlightRecords >= BATCHES_IN_FLIGHT.least * lanes * batchRecords
+      ? settings.inFlightRecords
+      : Math.min(room, BATCHES_IN_FLIGHT.good * lanes * batchRecords);
+  return { lanes, batchRecords, inFlightRecords };
+}
+
+/** Large enough that the fixed part hardly counts; where its size isn't known, the default. */
+function wantedBatch({ settings, bytesPerRecord }: Load, cost: WriteCost): number {
+  const { least, most } = cost.perRecordMs;
+  const slope = (least + most) / 2;
+  const fixedMs = Math.max(0, cost.ms - slope * cost.records);
+  const isKnown = cost.isMeasured && slope > 0;
+  const good = isKnown ? (fixedMs * (1 / FIXED_SHARE - 1)) / slope : SINK_DEFAULTS.batchRecords;
+  const inTime = isKnown ? (settings.writeTimeoutMs * DEADLINE_SHARE - fixedMs) / slope : Number.POSITIVE_INFINITY;
+  const inBytes = settings.batchBytes / bytesPerRecord;
+  const larger = Math.min(LARGEST_BATCH, Math.max(SINK_DEFAULTS.batchRecords, good));
+  return Math.max(1, twoDigits(Math.min(larger, inTime, inBytes)));
+}
+
+/**
+ * Little's law: as many lanes as writes are under way when as much is written as one process can, or as the database can
+ * one record after the other. The default at least; lanes that a hot key leaves empty are none.
+ */
+function wantedLanes({ settings, hotKey }: Load, cost: WriteCost, batch: number): number {
+  const slope = cost.perRecordMs.least;
+  const perSecond = slope === 0 ? WANTED_PER_SECOND : Math.min(WANTED_PER_SECOND, 1_000 / slope);
+  const underWay = Math.ceil((perSecond * writeMs(cost, batch, slope)) / 1_000 / batch);
+  const wanted = Math.min(MOST_LANES, Math.max(SINK_DEFAULTS.lanes, underWay));
+  const share = hotKey?.share ?? 0;
+  const reached = share === 0 ? wanted : Math.min(wanted, Math.ceil(1 / share));
+  if (reached > settings.lanes) return reached;
+  // Too many share out what is in flight, each writes little, and all pay the fixed part.
+  const isSpread = cost.isMeasured && cost.records < settings.batchRecords / 2 && share * settings.lanes < WORTH_IT;
+  return isSpread && settings.lanes > 2 * wanted ? wanted : settings.lanes;
+}
+
+function twoDigits(value: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, value))) - 1);
+  return Math.floor(value / unit) * unit;
+}
