@@ -17,8 +17,12 @@ import { amount, figure } from "./words.ts";
 /** @throws RangeError without an instance */
 export function advise(facts: Facts): readonly Advice[] {
   const load = loadOf(facts);
-  const settings = [...writing(load), ...batchWaits(load), ...fetchWaits(load), ...commits(load)];
-  const changes = [...settings, ...connections(load, followed(load.settings, settings))];
+  const written = writing(load);
+  const then = followed(load.settings, written);
+  const changes = [
+    ...[...written, ...connections(load, then)],
+    ...[...batchWaits(load, then), ...fetchWaits(load), ...commits(load)],
+  ];
   const isChanged = changes.some(({ code }) => code !== "COMMITS_OFTEN" && code !== "COMMITS_SELDOM");
   const found = [...outage(facts), ...mixed(facts), ...changes, ...limits(load, facts, isChanged)];
   return found.length > 0 ? found : [otherwise(load)];

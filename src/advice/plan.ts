@@ -10,8 +10,8 @@ const LARGEST_BATCH = 4_000;
 /** A write may take this part of its deadline: a slow moment must not become an outage. */
 const DEADLINE_SHARE = 0.25;
 const MOST_LANES = 64;
-/** What one process writes at most is written by so many records a second. */
-const WANTED_PER_SECOND = 30_000;
+/** What one process writes at most: whichever is reached first. */
+const PROCESS = { recordsPerSecond: 30_000, bytesPerSecond: 100e6 };
 /** Records in flight cost memory several times their size, as objects. */
 const MOST_IN_FLIGHT = 100_000;
 /** Per lane: one is written, and others gather, since lanes are never equal. */
@@ -25,18 +25,18 @@ export function plannedFor(
   cost: WriteCost,
 ): Pick<SinkSettings, "lanes" | "batchRecords" | "inFlightRecords"> {
   const { settings, bytesPerRecord } = load;
-  const room = Math.max(
-    settings.inFlightRecords,
-    Math.min(MOST_IN_FLIGHT, Math.floor(settings.inFlightBytes / bytesPerRecord)),
-  );
+  const inBytes = Math.max(1, Math.floor(settings.inFlightBytes / bytesPerRecord));
+  const room = Math.min(inBytes, Math.max(settings.inFlightRecords, MOST_IN_FLIGHT));
   const wanted = wantedBatch(load, cost);
-  const batch = wanted > WORTH_IT * settings.batchRecords ? wanted : settings.batchRecords;
-  const lanes = wantedLanes(load, cost, batch);
-  const batchRecords = Math.max(1, Math.min(batch, Math.floor(room / (BATCHES_IN_FLIGHT.least * lanes))));
-  const inFlightRecords =
-    settings.inFlightRecords >= BATCHES_IN_FLIGHT.least * lanes * batchRecords
-      ? settings.inFlightRecords
-      : Math.min(room, BATCHES_IN_FLIGHT.good * lanes * batchRecords);
+  const lanes = wantedLanes(load, cost, Math.max(wanted, settings.batchRecords));
+  const fitting = Math.max(1, Math.floor(room / (BATCHES_IN_FLIGHT.least * lanes)));
+  const larger = Math.min(wanted, fitting);
+  const kept = settings.batchRecords > 2 * fitting ? fitting : settings.batchRecords;
+  const batchRecords = larger > WORTH_IT * settings.batchRecords ? larger : kept;
+  const isEnough = settings.inFlightRecords >= Math.min(room, BATCHES_IN_FLIGHT.least * lanes * batchRecords);
+  const inFlightRecords = isEnough
+    ? settings.inFlightRecords
+    : Math.min(room, BATCHES_IN_FLIGHT.good * lanes * batchRecords);
   return { lanes, batchRecords, inFlightRecords };
 }
 
@@ -57,9 +57,10 @@ function wantedBatch({ settings, bytesPerRecord }: Load, cost: WriteCost): numbe
  * Little's law: as many lanes as writes are under way when as much is written as one process can, or as the database can
  * one record after the other. The default at least; lanes that a hot key leaves empty are none.
  */
-function wantedLanes({ settings, hotKey }: Load, cost: WriteCost, batch: number): number {
+function wantedLanes({ settings, hotKey, bytesPerRecord }: Load, cost: WriteCost, batch: number): number {
   const slope = cost.perRecordMs.least;
-  const perSecond = slope === 0 ? WANTED_PER_SECOND : Math.min(WANTED_PER_SECOND, 1_000 / slope);
+  const process = Math.min(PROCESS.recordsPerSecond, PROCESS.bytesPerSecond / bytesPerRecord);
+  const perSecond = slope === 0 ? process : Math.min(process, 1_000 / slope);
   const underWay = Math.ceil((perSecond * writeMs(cost, batch, slope)) / 1_000 / batch);
   const wanted = Math.min(MOST_LANES, Math.max(SINK_DEFAULTS.lanes, underWay));
   const share = hotKey?.share ?? 0;

@@ -1,6 +1,7 @@
 import { isWorthWaiting } from "../../sink/batching.ts";
 import { SINK_DEFAULTS } from "../../sink/options.ts";
 import { type Advice, changing } from "../advice.ts";
+import type { SinkSettings } from "../facts.ts";
 import { type Load, largestBatch } from "../load.ts";
 import { figure } from "../words.ts";
 import { writeMs } from "../write-cost.ts";
@@ -11,16 +12,22 @@ const SHORT_FETCH_MS = 50;
 /** Where latency was measured, waits have to be this part of it to be believed. */
 const BELIEVED = 0.25;
 
-/** A topic that is quiet should not wait for company that doesn't come: a large size with a short time-out. */
-export function batchWaits(load: Load): readonly Advice[] {
-  const { settings, arrivalPerSecond = load.recordsPerSecond, latencyMs, cost } = load;
+/**
+ * A topic that is quiet should not wait for company that doesn't come: a large size with a short time-out.
+ * @param settings with the batch that there will be
+ */
+export function batchWaits(load: Load, settings: SinkSettings): readonly Advice[] {
+  const { arrivalPerSecond = load.recordsPerSecond, latencyMs, cost } = load;
   const { batching, batchTimeoutMs } = settings;
   const recordsPerMs = arrivalPerSecond / 1_000 / (settings.lanes * load.instances);
   const waits = batching === "fixed" || isWorthWaiting({ recordsPerMs, writeMs: cost?.ms ?? 0 }, settings);
   const fillMs = largestBatch(settings, load.bytesPerRecord).most / recordsPerMs;
   const waitMs = Math.min(batchTimeoutMs, fillMs);
-  if (load.isSaturated || !waits || waitMs <= SHORT_MS) return [];
-  if (latencyMs !== undefined && latencyMs - (cost?.ms ?? 0) < BELIEVED * waitMs) return [];
+  if (!waits || waitMs <= SHORT_MS) return [];
+  // As long as it can't write more, batches fill: unless they will be larger.
+  const isLarger = settings.batchRecords > load.settings.batchRecords;
+  if (load.isSaturated && !isLarger) return [];
+  if (!isLarger && latencyMs !== undefined && latencyMs - (cost?.ms ?? 0) < BELIEVED * waitMs) return [];
   const timeout = Math.min(batchTimeoutMs, SINK_DEFAULTS.batchTimeoutMs);
   const [least, most] =
     cost === undefined
@@ -32,7 +39,7 @@ export function batchWaits(load: Load): readonly Advice[] {
     { batching: "auto", batchTimeoutMs: timeout },
     {
       why:
-        `A lane gets ${figure(recordsPerMs * 1_000)} records/s, so a batch waits ${figure(waitMs)} ms for company. ` +
+        `A lane gets ${figure(recordsPerMs * 1_000)} records/s, so a batch ${isLarger ? "would wait" : "waits"} ${figure(waitMs)} ms for company. ` +
         "A short time-out costs nothing under a flood: what comes during a write is joined to the next batch",
       effect: { of: "ms from read to written", from: latencyMs ?? waitMs, to: { least, most } },
     },
