@@ -22,7 +22,6 @@ export const MIS_SET: readonly MisSet[] = [
     latencyMs: 0,
     args: ["--batching", "fixed", "--batch-records", "20000", "--batch-bytes", "16MiB", "--batch-timeout-ms", "5000"],
   },
-  { rule: "LANES_MANY", figure: "documents/s", latencyMs: 0, args: ["--lanes", "48", "--batch-records", "2000"] },
   {
     rule: "BATCH_WAITS",
     figure: "ms",

@@ -10,7 +10,6 @@ export type AdviceCode =
   | "BATCH_SMALL"
   | "BATCH_UNFILLED"
   | "LANES_FEW"
-  | "LANES_MANY"
   | "IN_FLIGHT_SMALL"
   | "CONNECTIONS_FEW"
   | "COMMITS_OFTEN"

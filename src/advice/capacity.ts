@@ -12,12 +12,15 @@ const PROCESS_RECORDS_PER_SECOND = 30_000;
  * once than it was seen to do.
  */
 export function capacityOf(settings: SinkSettings, load: Load, cost: WriteCost): Range {
-  const { perRecordMs } = cost;
+  const { least: flat, most: steep } = cost.perRecordMs;
   const batch = largestBatch(settings, load.bytesPerRecord);
   const lanes = lanesInUse(settings, load);
-  const of = (records: number, slope: number) => (lanes * records * 1_000) / writeMs(cost, records, slope);
-  const most = Math.min(of(batch.most, perRecordMs.least), PROCESS_RECORDS_PER_SECOND * load.instances);
-  const least = Math.min(of(batch.least, perRecordMs.most), databaseSeen(load, cost), most);
+  // A steeper line is dearer for larger batches than those that were seen, and cheaper for smaller ones.
+  const rates = [batch.least, batch.most].flatMap((records) =>
+    [flat, steep].map((slope) => (lanes * records * 1_000) / writeMs(cost, records, slope)),
+  );
+  const most = Math.min(Math.max(...rates), PROCESS_RECORDS_PER_SECOND * load.instances);
+  const least = Math.min(Math.min(...rates), databaseSeen(load, cost), most);
   return { least, most };
 }
 

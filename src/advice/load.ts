@@ -1,3 +1,4 @@
+import { SINK_DEFAULTS } from "../sink/options.ts";
 import type { WriteSums } from "../sink/write-sums.ts";
 import type { Facts, InstanceFacts, SinkSettings } from "./facts.ts";
 import { type WriteCost, writeCostOf } from "./write-cost.ts";
@@ -9,6 +10,7 @@ const LATE_SECONDS = 2;
 /** So full are lanes, or what is in flight, that there is no room for more. */
 const BUSY = 0.7;
 const FULL = 0.9;
+const MOSTLY = 0.5;
 /** A batch of less than this part of the largest was written since nothing more was there. */
 const HALF = 0.5;
 
@@ -38,6 +40,8 @@ export interface Load {
   readonly isBehind: boolean;
   /** It writes as much as it can by its settings. */
   readonly isSaturated: boolean;
+  /** Most of a write is the database's work on records, in as many lanes as it is usually given. */
+  readonly isDatabaseBound: boolean;
 }
 
 export function loadOf({ instances, members, partitions, sample }: Facts): Load {
@@ -74,6 +78,10 @@ export function loadOf({ instances, members, partitions, sample }: Facts): Load 
     bytesPerRecord,
     waiting,
     isBehind: seen * waiting > recordsPerSecond * (settings.commitIntervalMs / 1_000 + LATE_SECONDS) + 1,
+    isDatabaseBound:
+      cost !== undefined &&
+      settings.lanes >= SINK_DEFAULTS.lanes &&
+      cost.perRecordMs.least * cost.records >= MOSTLY * cost.ms,
     isSaturated: (lanesBusy >= BUSY * lanes && hasFullBatches) || inFlightShare >= FULL,
   };
 }

@@ -19,25 +19,35 @@ const BATCHES_IN_FLIGHT = { least: 2, good: 3 };
 /** Settings that are nearly right are left alone. */
 const WORTH_IT = 1.5;
 
-/** The settings by which a group that can't write more would write the most. */
+/**
+ * The settings by which a group that can't write more would write the most.
+ * @param cost undefined where nothing was written: then only what can't be is changed
+ */
 export function plannedFor(
   load: Load,
-  cost: WriteCost,
+  cost: WriteCost | undefined,
 ): Pick<SinkSettings, "lanes" | "batchRecords" | "inFlightRecords"> {
   const { settings, bytesPerRecord } = load;
   const inBytes = Math.max(1, Math.floor(settings.inFlightBytes / bytesPerRecord));
   const room = Math.min(inBytes, Math.max(settings.inFlightRecords, MOST_IN_FLIGHT));
-  const wanted = wantedBatch(load, cost);
-  const lanes = wantedLanes(load, cost, Math.max(wanted, settings.batchRecords));
+  const wanted = cost === undefined ? settings.batchRecords : wantedBatch(load, cost);
+  const lanes = cost === undefined ? settings.lanes : wantedLanes(load, cost, Math.max(wanted, settings.batchRecords));
   const fitting = Math.max(1, Math.floor(room / (BATCHES_IN_FLIGHT.least * lanes)));
   const larger = Math.min(wanted, fitting);
-  const kept = settings.batchRecords > 2 * fitting ? fitting : settings.batchRecords;
-  const batchRecords = larger > WORTH_IT * settings.batchRecords ? larger : kept;
-  const isEnough = settings.inFlightRecords >= Math.min(room, BATCHES_IN_FLIGHT.least * lanes * batchRecords);
+  const batchRecords = larger > WORTH_IT * settings.batchRecords ? larger : filled(settings, lanes, fitting);
+  const needed = load.isDatabaseBound ? batchRecords : BATCHES_IN_FLIGHT.least * lanes * batchRecords;
+  const isEnough = settings.inFlightRecords >= Math.min(room, needed);
   const inFlightRecords = isEnough
     ? settings.inFlightRecords
     : Math.min(room, BATCHES_IN_FLIGHT.good * lanes * batchRecords);
   return { lanes, batchRecords, inFlightRecords };
+}
+
+/** A batch that lanes can't fill from what may be in flight is made one that they can. */
+function filled({ batchRecords, inFlightRecords }: SinkSettings, lanes: number, fitting: number): number {
+  const isSpread = inFlightRecords < BATCHES_IN_FLIGHT.least * lanes * batchRecords;
+  const isTooLarge = batchRecords > 2 * fitting || (isSpread && batchRecords > LARGEST_BATCH);
+  return isTooLarge ? Math.min(fitting, LARGEST_BATCH) : batchRecords;
 }
 
 /** Large enough that the fixed part hardly counts; where its size isn't known, the default. */
@@ -57,7 +67,11 @@ function wantedBatch({ settings, bytesPerRecord }: Load, cost: WriteCost): numbe
  * Little's law: as many lanes as writes are under way when as much is written as one process can, or as the database can
  * one record after the other. The default at least; lanes that a hot key leaves empty are none.
  */
-function wantedLanes({ settings, hotKey, bytesPerRecord }: Load, cost: WriteCost, batch: number): number {
+function wantedLanes(
+  { settings, hotKey, bytesPerRecord, isDatabaseBound }: Load,
+  cost: WriteCost,
+  batch: number,
+): number {
   const slope = cost.perRecordMs.least;
   const process = Math.min(PROCESS.recordsPerSecond, PROCESS.bytesPerSecond / bytesPerRecord);
   const perSecond = slope === 0 ? process : Math.min(process, 1_000 / slope);
@@ -65,10 +79,9 @@ function wantedLanes({ settings, hotKey, bytesPerRecord }: Load, cost: WriteCost
   const wanted = Math.min(MOST_LANES, Math.max(SINK_DEFAULTS.lanes, underWay));
   const share = hotKey?.share ?? 0;
   const reached = share === 0 ? wanted : Math.min(wanted, Math.ceil(1 / share));
-  if (reached > settings.lanes) return reached;
-  // Too many share out what is in flight, each writes little, and all pay the fixed part.
-  const isSpread = cost.isMeasured && cost.records < settings.batchRecords / 2 && share * settings.lanes < WORTH_IT;
-  return isSpread && settings.lanes > 2 * wanted ? wanted : settings.lanes;
+  // Where lanes wait for connections, nobody knows what a write takes without that; where for the database, more don't help.
+  if (settings.connections < settings.lanes || isDatabaseBound) return settings.lanes;
+  return Math.max(settings.lanes, reached);
 }
 
 function twoDigits(value: number): number {

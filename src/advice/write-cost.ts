@@ -46,9 +46,11 @@ export function writeCostOf(sums: WriteSums, pingMs?: number): WriteCost | undef
     return { ...mean, perRecordMs: { least: within(least), most: within(most) }, isMeasured: true };
   }
   const workMs = Math.max(0, mean.ms - (pingMs ?? 0));
-  const most = Math.min(workMs / mean.records, mean.ms / (mean.records + FIXED_IN_RECORDS), DEAREST_MS);
-  const sure = pingMs === undefined ? 0 : Math.max(0, workMs - COMMAND_MS) / mean.records;
-  return { ...mean, perRecordMs: { least: Math.min(sure, most), most }, isMeasured: false };
+  const possible = Math.min(workMs / mean.records, mean.ms / (mean.records + FIXED_IN_RECORDS));
+  const sure = Math.min(possible, pingMs === undefined ? 0 : Math.max(0, workMs - COMMAND_MS) / mean.records);
+  // Lanes that wait for each other in the database take longer, and show it.
+  const most = sure > DEAREST_MS ? possible : Math.min(possible, DEAREST_MS);
+  return { ...mean, perRecordMs: { least: sure, most }, isMeasured: false };
 }
 
 /** Milliseconds of a write of so many records, at a slope within the range. */

@@ -1,3 +1,4 @@
+import { SINK_DEFAULTS } from "../../sink/options.ts";
 import { type Advice, note } from "../advice.ts";
 import type { Facts } from "../facts.ts";
 import type { Load } from "../load.ts";
@@ -8,8 +9,6 @@ import { writeMs } from "../write-cost.ts";
 const ONE_CORE = 0.9;
 /** So many times its even share is worth a word. */
 const UNEVEN = 2;
-/** So much of the time that lanes write, the database spends on records and not on the way. */
-const MOSTLY = 0.5;
 
 /** What no setting of the sink changes. `changed`: some setting still does. */
 export function limits(load: Load, facts: Facts, changed: boolean): readonly Advice[] {
@@ -35,10 +34,14 @@ function hotKey({ hotKey: hot, cost, settings, instances }: Load): readonly Advi
   ];
 }
 
-function databaseLimit({ cost, lanesBusy, recordsPerSecond, instances, settings }: Load): readonly Advice[] {
-  if (cost === undefined) return [];
+function databaseLimit(load: Load): readonly Advice[] {
+  const { cost, lanesBusy, recordsPerSecond, instances, settings, isDatabaseBound } = load;
+  if (cost === undefined || !isDatabaseBound) return [];
   const busyMs = cost.perRecordMs.least * cost.records;
-  if (busyMs < MOSTLY * cost.ms) return [];
+  const fewer =
+    settings.lanes >= 2 * SINK_DEFAULTS.lanes
+      ? `Try ${settings.lanes >> 1} lanes: they write fuller batches, which some databases like better. `
+      : "";
   return [
     note("DATABASE_LIMIT", {
       why:
@@ -46,6 +49,7 @@ function databaseLimit({ cost, lanesBusy, recordsPerSecond, instances, settings 
         `${figure(lanesBusy)} of ${amount(settings.lanes * instances, "lane")} wait for it at any time: it writes ${figure(recordsPerSecond)} records/s. ` +
         "More lanes, partitions or instances only wait longer, unless it has cores and disk to spare",
       action:
+        fewer +
         "Look at the database's CPU, disk and indexes; under a backfill have a relay divert the flood, so that live records don't wait behind it",
     }),
   ];

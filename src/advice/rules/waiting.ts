@@ -19,20 +19,20 @@ const BELIEVED = 0.25;
 export function batchWaits(load: Load, settings: SinkSettings): readonly Advice[] {
   const { arrivalPerSecond = load.recordsPerSecond, latencyMs, cost } = load;
   const { batching, batchTimeoutMs } = settings;
+  const smallMs = cost === undefined ? 0 : writeMs(cost, 1, cost.perRecordMs.most);
   const recordsPerMs = arrivalPerSecond / 1_000 / (settings.lanes * load.instances);
-  const waits = batching === "fixed" || isWorthWaiting({ recordsPerMs, writeMs: cost?.ms ?? 0 }, settings);
-  const fillMs = largestBatch(settings, load.bytesPerRecord).most / recordsPerMs;
+  const waits = batching === "fixed" || isWorthWaiting({ recordsPerMs, writeMs: smallMs }, settings);
+  const { most: largest } = largestBatch(settings, load.bytesPerRecord);
+  const fillMs = largest / recordsPerMs;
   const waitMs = Math.min(batchTimeoutMs, fillMs);
   if (!waits || waitMs <= SHORT_MS) return [];
   // As long as it can't write more, batches fill: unless they will be larger.
-  const isLarger = settings.batchRecords > load.settings.batchRecords;
+  const isLarger = largest > largestBatch(load.settings, load.bytesPerRecord).most;
   if (load.isSaturated && !isLarger) return [];
   if (!isLarger && latencyMs !== undefined && latencyMs - (cost?.ms ?? 0) < BELIEVED * waitMs) return [];
   const timeout = Math.min(batchTimeoutMs, SINK_DEFAULTS.batchTimeoutMs);
   const [least, most] =
-    cost === undefined
-      ? [0, timeout]
-      : [writeMs(cost, 1, cost.perRecordMs.most), timeout + writeMs(cost, cost.records, cost.perRecordMs.least)];
+    cost === undefined ? [0, timeout] : [smallMs, timeout + writeMs(cost, cost.records, cost.perRecordMs.least)];
   const advice = changing(
     "BATCH_WAITS",
     settings,

@@ -1,4 +1,4 @@
-import { type Advice, changing } from "../advice.ts";
+import { type Advice, changing, type Effect } from "../advice.ts";
 import { capacityOf } from "../capacity.ts";
 import type { SinkSettings } from "../facts.ts";
 import type { Load } from "../load.ts";
@@ -8,14 +8,16 @@ import { amount, figure } from "../words.ts";
 /** Batch, lanes and what is in flight, where a group writes as much as it can by its settings. */
 export function writing(load: Load): readonly Advice[] {
   const { settings, cost, isSaturated } = load;
-  if (!isSaturated || cost === undefined) return [];
+  if (!isSaturated) return [];
   const planned = plannedFor(load, cost);
-  const effectOf = (then: SinkSettings) => ({
-    of: "records/s at most" as const,
-    from: load.recordsPerSecond,
-    to: capacityOf(then, load, cost),
-  });
-  const mean = `A write takes ${figure(cost.ms)} ms for ${amount(cost.records, "record")}`;
+  const effectOf = (then: SinkSettings): Effect | undefined => {
+    if (cost === undefined) return undefined;
+    // More lanes come with their connections.
+    const connected = then.lanes > settings.lanes ? Math.max(then.lanes, then.connections) : then.connections;
+    const to = capacityOf({ ...then, connections: connected }, load, cost);
+    return { of: "records/s at most", from: load.recordsPerSecond, to };
+  };
+  const mean = `A write takes ${figure(cost?.ms ?? 0)} ms for ${amount(cost?.records ?? 0, "record")}`;
   const lanes = `${figure(load.lanesBusy)} of ${amount(settings.lanes * load.instances, "lane")} are writing at any time`;
 
   const batched = { ...settings, batchRecords: planned.batchRecords };
@@ -27,11 +29,8 @@ export function writing(load: Load): readonly Advice[] {
     effect: effectOf(batched),
   });
   const laned = { ...batched, lanes: planned.lanes };
-  const isMore = laned.lanes > settings.lanes;
-  const lane = changing(isMore ? "LANES_FEW" : "LANES_MANY", batched, laned, {
-    why: isMore
-      ? `${mean}, and ${lanes}: most of that time the database waits for the next batch. Lanes need no more partitions`
-      : `Batches hold ${figure(cost.records)} of ${amount(settings.batchRecords, "record")}, since so many lanes share what is in flight: fewer write fuller ones`,
+  const lane = changing("LANES_FEW", batched, laned, {
+    why: `${mean}, and ${lanes}: most of that time the database waits for the next batch. Lanes need no more partitions`,
     effect: effectOf(laned),
   });
   const flying = { ...laned, inFlightRecords: planned.inFlightRecords };
@@ -46,15 +45,24 @@ export function writing(load: Load): readonly Advice[] {
 }
 
 /** Every lane needs a connection of its own. @param settings with the lanes that there will be */
-export function connections(load: Load, settings: SinkSettings): readonly Advice[] {
-  const { cost, recordsPerSecond, isSaturated } = load;
-  if (settings.connections >= settings.lanes) return [];
-  const then = { ...settings, connections: settings.lanes };
-  const effect =
-    cost === undefined || !isSaturated
-      ? undefined
-      : { of: "records/s at most" as const, from: recordsPerSecond, to: capacityOf(then, load, cost) };
-  const why = `${amount(settings.lanes, "lane")} share ${amount(settings.connections, "connection")}: the others wait for one`;
-  const advice = changing("CONNECTIONS_FEW", settings, then, { why, effect });
+export function connections(
+  { settings: before, isSaturated, recordsPerSecond }: Load,
+  settings: SinkSettings,
+): readonly Advice[] {
+  const { lanes, connections: given } = settings;
+  if (given >= lanes) return [];
+  const most = (recordsPerSecond * lanes) / given;
+  const advice = changing(
+    "CONNECTIONS_FEW",
+    settings,
+    { connections: lanes },
+    {
+      why: `${amount(lanes, "lane")} share ${amount(given, "connection")}: the others wait for one`,
+      effect:
+        isSaturated && given < before.lanes
+          ? { of: "records/s at most", from: recordsPerSecond, to: { least: recordsPerSecond, most } }
+          : undefined,
+    },
+  );
   return advice === undefined ? [] : [advice];
 }
