@@ -151,9 +151,9 @@ async function floodTopic(partitions: number, keys: number | undefined): Promise
 }
 
 function rowOf(misSet: MisSet, report: AdviceReport, before: number, after: number): Followed {
-  const about = misSet.figure === "ms" ? ["ms from read to written", "ms until fetched"] : ["records/s at most"];
+  const about = misSet.figure === "ms" ? "ms from read to written" : "records/s at most";
   // Each piece of advice counts on those before it.
-  const effect = report.advice.findLast(({ effect }) => effect !== undefined && about.includes(effect.of))?.effect;
+  const effect = report.advice.findLast(({ effect }) => effect?.of === about)?.effect;
   return {
     rule: misSet.rule,
     misSet: misSet.args.join(" "),
@@ -182,10 +182,10 @@ function expectedCell({ expected }: Followed): string {
   return expected === undefined ? "–" : `${figure(expected.least)} to ${figure(expected.most)}`;
 }
 
-function verdict({ after, expected }: Followed): string {
-  if (expected === undefined) return "no figure given";
-  if (after < expected.least) return "below";
-  return after > expected.most ? "above" : "yes";
+function verdict({ after, expected, figure: of }: Followed): string {
+  if (expected === undefined) return "no figure of it";
+  if (after >= expected.least && after <= expected.most) return "yes";
+  return after < expected.least === (of === "ms") ? "better" : "worse";
 }
 
 function triedTable(rows: readonly Tried[]): string {

@@ -4,7 +4,12 @@ import type { Range } from "./range.ts";
 import { type WriteCost, writeMs } from "./write-cost.ts";
 
 /** What one process decodes, plans and sends at most, whatever the database does: see `bench/sink/notes.md`. */
-const PROCESS_RECORDS_PER_SECOND = 30_000;
+const PROCESS = { recordsPerSecond: 30_000, bytesPerSecond: 100e6 };
+
+/** Records per second. */
+export function processMost(bytesPerRecord: number): number {
+  return Math.min(PROCESS.recordsPerSecond, PROCESS.bytesPerSecond / bytesPerRecord);
+}
 
 /**
  * Records per second that a group could write under other settings, by Little's law: so many lanes write side by side,
@@ -19,7 +24,7 @@ export function capacityOf(settings: SinkSettings, load: Load, cost: WriteCost):
   const rates = [batch.least, batch.most].flatMap((records) =>
     [flat, steep].map((slope) => (lanes * records * 1_000) / writeMs(cost, records, slope)),
   );
-  const most = Math.min(Math.max(...rates), PROCESS_RECORDS_PER_SECOND * load.instances);
+  const most = Math.min(Math.max(...rates), processMost(load.bytesPerRecord) * load.instances);
   const least = Math.min(Math.min(...rates), databaseSeen(load, cost), most);
   return { least, most };
 }

@@ -1,4 +1,5 @@
 import { SINK_DEFAULTS } from "../sink/options.ts";
+import { processMost } from "./capacity.ts";
 import type { SinkSettings } from "./facts.ts";
 import type { Load } from "./load.ts";
 import { type WriteCost, writeMs } from "./write-cost.ts";
@@ -10,8 +11,6 @@ const LARGEST_BATCH = 4_000;
 /** A write may take this part of its deadline: a slow moment must not become an outage. */
 const DEADLINE_SHARE = 0.25;
 const MOST_LANES = 64;
-/** What one process writes at most: whichever is reached first. */
-const PROCESS = { recordsPerSecond: 30_000, bytesPerSecond: 100e6 };
 /** Records in flight cost memory several times their size, as objects. */
 const MOST_IN_FLIGHT = 100_000;
 /** Per lane: one is written, and others gather, since lanes are never equal. */
@@ -73,7 +72,7 @@ function wantedLanes(
   batch: number,
 ): number {
   const slope = cost.perRecordMs.least;
-  const process = Math.min(PROCESS.recordsPerSecond, PROCESS.bytesPerSecond / bytesPerRecord);
+  const process = processMost(bytesPerRecord);
   const perSecond = slope === 0 ? process : Math.min(process, 1_000 / slope);
   const underWay = Math.ceil((perSecond * writeMs(cost, batch, slope)) / 1_000 / batch);
   const wanted = Math.min(MOST_LANES, Math.max(SINK_DEFAULTS.lanes, underWay));

@@ -30,7 +30,7 @@ export function writing(load: Load): readonly Advice[] {
   });
   const laned = { ...batched, lanes: planned.lanes };
   const lane = changing("LANES_FEW", batched, laned, {
-    why: `${mean}, and ${lanes}: most of that time the database waits for the next batch. Lanes need no more partitions`,
+    why: `${mean}, and ${lanes}: the way there and back of one overlaps with the work on another. More lanes need no more partitions`,
     effect: effectOf(laned),
   });
   const flying = { ...laned, inFlightRecords: planned.inFlightRecords };
