@@ -9,12 +9,12 @@ import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
 import { serve } from "./serve.ts";
-import { decoderOf, modelOf, openTarget, routesOf, settingsInForce, sinkOptions } from "./sink-options.ts";
+import { openTarget, readingOf, routesOf, settingsInForce, sinkOptions } from "./sink-options.ts";
 import { untilStopped } from "./stop-signals.ts";
 import { prepareTopics } from "./topics.ts";
 
 /** What closing the database, leaving the group and disconnecting may take, on top of the drain. */
-const LEAVING_MS = 15_000;
+export const LEAVING_MS = 15_000;
 /** Dead letters are few, and their order is worth keeping. */
 const DEAD_LETTER_PARTITIONS = 1;
 /**
@@ -54,7 +54,7 @@ async function run(
     { runSink },
     { newSinkStats },
     { Ping },
-    { observers, WriteMeter },
+    { metered, WriteMeter },
   ] = await Promise.all([
     import("../dead-letter/dead-letter.ts"),
     import("../dead-letter/parked-store.ts"),
@@ -101,7 +101,7 @@ async function run(
     values,
     {
       watch: async (registry) =>
-        observers((await import("../metrics/sink-metrics.ts")).watchSink(registry, stats), meter),
+        metered((await import("../metrics/sink-metrics.ts")).watchSink(registry, stats), meter),
       vitals: () => sinkVitals(stats),
       status: () => ({
         routes,
@@ -129,8 +129,7 @@ async function run(
     {
       member,
       openSource: (positions, stop) => openSource({ ...source, positions, signal: stop }),
-      decoder: await decoderOf(values),
-      model: await modelOf(values, routes),
+      ...(await readingOf(values, routes)),
       target,
       deadLetters: new DeadLetters(producer, { suffix }),
       parking: { store: controlStore({ kafka, log }, producer), letters: letterReader({ kafka, log }) },
