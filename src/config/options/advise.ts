@@ -1,4 +1,4 @@
-import { file, milliseconds, httpUrls } from "../kinds.ts";
+import { file, httpUrls, milliseconds } from "../kinds.ts";
 import { option } from "../option.ts";
 
 const COMMANDS = ["advise"] as const;
