@@ -1,3 +1,4 @@
+import type { SinkSettings } from "../advice/facts.ts";
 import type { Values } from "../config/option-table.ts";
 import { required } from "../config/required.ts";
 import type { Decoder } from "../decode/decoder.ts";
@@ -29,6 +30,21 @@ export function sinkOptions(values: Values): SinkOptions {
   };
 }
 
+/** What `/status` says of them, by the names that advice knows. */
+export function settingsInForce(values: Values): SinkSettings {
+  const { batching, lanes, batchRecords, batchBytes, batchTimeoutMs, ...others } = sinkOptions(values);
+  const { inFlightRecords, inFlightBytes, commitIntervalMs } = others;
+  const isDynamo = values["sink.target"] === "dynamodb";
+  return {
+    ...{ batching, lanes, batchRecords, batchBytes, batchTimeoutMs },
+    ...{ inFlightRecords, inFlightBytes, commitIntervalMs },
+    connections: values[isDynamo ? "dynamo.maxSockets" : "mongo.maxPoolSize"],
+    writeTimeoutMs: values[isDynamo ? "dynamo.requestTimeoutMs" : "mongo.writeTimeoutMs"],
+    fetchMinBytes: values["consumer.fetchMinBytes"],
+    fetchMaxWaitMs: values["consumer.fetchMaxWaitMs"],
+  };
+}
+
 export function routesOf(values: Values): readonly SinkRoute[] {
   const { "sink.topic": topic, "sink.collection": collection, "sink.routes": routes = [] } = values;
   return topic === undefined ? routes : [{ topic, collection: collection ?? topic }, ...routes];
@@ -43,7 +59,28 @@ export async function openTarget(values: Values): Promise<Target> {
   return openMongoTarget(mongoOptions(values));
 }
 
-export async function modelOf(values: Values, routes: readonly SinkRoute[]): Promise<Model> {
+/** What values mean, and what becomes of them. */
+export interface Reading {
+  readonly decoder: Decoder;
+  readonly model: Model;
+}
+
+export async function readingOf(values: Values, routes: readonly SinkRoute[]): Promise<Reading> {
+  const { collectionByTopic, readsValue } = await import("../sink/collection-name.ts");
+  const isPlain =
+    values["sink.target"] === "mongodb" &&
+    values["sink.model"] === "insert" &&
+    values["sink.document"] === "value" &&
+    values["sink.valueFormat"] === "json";
+  if (!isPlain || routes.some(({ collection }) => readsValue(collection))) {
+    return { decoder: await decoderOf(values), model: await modelOf(values, routes) };
+  }
+  const { bytesDecoder } = await import("../decode/decoder.ts");
+  const { insertJsonModel } = await import("../sink/models/insert-json.ts");
+  return { decoder: bytesDecoder, model: insertJsonModel(collectionByTopic(routes)) };
+}
+
+async function modelOf(values: Values, routes: readonly SinkRoute[]): Promise<Model> {
   const { collectionByTopic } = await import("../sink/collection-name.ts");
   const collectionOf = collectionByTopic(routes);
   const shape = values["sink.document"];
@@ -57,7 +94,7 @@ export async function modelOf(values: Values, routes: readonly SinkRoute[]): Pro
 }
 
 /** Schema registries and their parsers take long to load, so only what is used is. */
-export async function decoderOf(values: Values): Promise<Decoder> {
+async function decoderOf(values: Values): Promise<Decoder> {
   const { bytesDecoder, jsonDecoder, stringDecoder } = await import("../decode/decoder.ts");
   switch (values["sink.valueFormat"]) {
     case "json":

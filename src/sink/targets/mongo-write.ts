@@ -1,6 +1,6 @@
 import { BSON, MongoAPIError, MongoError } from "mongodb";
 import { messageOf, SpillwayError } from "../../errors.ts";
-import type { Insert, Latest, Operation } from "../operations.ts";
+import type { Insert, InsertBson, Latest, Operation } from "../operations.ts";
 import { type Standing, UNLIKE_VERSION } from "../standing.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
 import { COMMANDS, type CommandName, statementOf } from "./mongo-commands.ts";
@@ -103,7 +103,7 @@ const UNACCOUNTED = new SpillwayError(
  * sure to count, each as one.
  */
 function leavesOut(operations: readonly Operation[], ordered: boolean, { failures, done }: Reply): boolean {
-  if (done === undefined || !operations.every(({ kind }) => kind === "insert" || kind === "latest")) return false;
+  if (done === undefined || !operations.every((one) => isInsert(one) || one.kind === "latest")) return false;
   if (done === "unsaid") return failures.length > 0 && operations.length > 1;
   const [first] = failures;
   return done < (ordered && first !== undefined ? first.index : operations.length - failures.length);
@@ -183,7 +183,7 @@ async function partlyWritten(
   const [first] = failures;
   if (!ordered || first === undefined) return outcomes;
   outcomes.fill(NOT_ATTEMPTED, first.index + 1);
-  if (outcomes[first.index]?.kind === "already-written" && operations.every(({ kind }) => kind === "insert")) {
+  if (outcomes[first.index]?.kind === "already-written" && operations.every(isInsert)) {
     await lookAhead(place, operations, first.index + 1, unclear.length === 0, outcomes);
   }
   return outcomes;
@@ -217,18 +217,20 @@ async function clearUp(
   unclear: readonly Failure[],
   outcomes: Outcome[],
 ): Promise<void> {
-  const of = <K extends Operation["kind"]>(kind: K) =>
-    unclear.map(({ index }) => operations[index]).filter((operation) => operation?.kind === kind);
+  const asked = unclear.map(({ index }) => operations[index] as Operation);
   try {
     const inserted = await findEach(
       place,
-      (of("insert") as Insert[]).map(({ id }) => id),
+      asked.filter(isInsert).map(({ id }) => id),
     );
-    const standing = await standings(place, of("latest") as Latest[]);
+    const standing = await standings(
+      place,
+      asked.filter((operation) => operation.kind === "latest"),
+    );
     for (const failure of unclear) {
       const operation = operations[failure.index] as Operation;
       outcomes[failure.index] =
-        operation.kind === "insert" && inserted.has(operation.id)
+        isInsert(operation) && inserted.has(operation.id)
           ? ALREADY_WRITTEN
           : operation.kind === "latest"
             ? (latestOutcome(standing.get(operation.id), failure) ?? (await secondTry(place, operation)))
@@ -280,7 +282,7 @@ async function lookAhead(
   namesIndexes: boolean,
   outcomes: Outcome[],
 ): Promise<void> {
-  const ids = operations.map((operation) => (operation as Insert).id);
+  const ids = operations.map((operation) => (operation as Insert | InsertBson).id);
   try {
     for (let start = from; start < ids.length; ) {
       const some = ids.slice(start, namesIndexes ? ids.length : start + LOOK_AHEAD);
@@ -298,6 +300,7 @@ async function lookAhead(
 function findUnfit(operations: readonly Operation[]): ReadonlyMap<number, Outcome> {
   const unfit = new Map<number, Outcome>();
   for (const [i, operation] of operations.entries()) {
+    if (operation.kind === "insert-bson") continue; // small, and BSON already
     try {
       const statement = statementOf(operation);
       const bytes = BSON.calculateObjectSize("document" in operation ? operation.document : statement);
@@ -345,6 +348,10 @@ async function inHalves(
   const isAway = first.some(({ kind }) => kind === "transient");
   if (isAway || (ordered && !first.every(isInDatabase))) return [...first, ...behind.map(() => NOT_ATTEMPTED)];
   return [...first, ...(await attempt(behind))];
+}
+
+function isInsert(operation: Operation): operation is Operation & (Insert | InsertBson) {
+  return operation.kind === "insert" || operation.kind === "insert-bson";
 }
 
 /** Tries some of a batch, for a start or instead of all. */
