@@ -1,9 +1,12 @@
 import type net from "node:net";
-import Cluster, { type Broker, type Connection, type InnerLogger } from "kafkajs/src/cluster/index.js";
+import type tls from "node:tls";
+import Cluster, { type Broker, type Connection, type InnerLogger, type Login } from "kafkajs/src/cluster/index.js";
 import type { Logger } from "pino";
 import { messageOf, SpillwayError } from "../errors.ts";
 import { retry } from "../runtime/backoff.ts";
+import { connectionFailure, isFinal } from "./connection-failure.ts";
 import { ERROR, errorName, isAuthorizationError } from "./error-codes.ts";
+import { oauthBearerLogin } from "./login/oauth-bearer.ts";
 import type { KafkaOptions } from "./options.ts";
 import type { Api } from "./protocol/api.ts";
 import { ProtocolReader, ZERO_UUID } from "./protocol/codec.ts";
@@ -62,8 +65,8 @@ export class Brokers implements AsyncDisposable {
       logger: this.#logger,
       socketFactory: (to) => this.#keep(openSocket(to)),
       brokers: shuffled(options.brokers),
-      ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-      ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+      ...tlsOf(options),
+      ...loginOf(options),
       clientId: options.clientId,
       connectionTimeout: options.connectionTimeoutMs,
       authenticationTimeout: options.requestTimeoutMs,
@@ -100,10 +103,10 @@ export class Brokers implements AsyncDisposable {
       });
       return decode(api, payload, address);
     } catch (error) {
-      if (error instanceof SpillwayError) throw error;
+      if (error instanceof SpillwayError && error.code === "PROTOCOL") throw error;
       // The connections' state is unknown now: answers may still come, or never. New ones know where they stand.
       this.#discard(broker, error);
-      throw toSpillwayError(error, api.name, address);
+      throw connectionFailure(error, api.name, address);
     }
   }
 
@@ -186,8 +189,8 @@ export class Brokers implements AsyncDisposable {
         return broker;
       } catch (error) {
         this.#discard(broker, error);
-        failure = toSpillwayError(error, "Connecting", addressOf(broker));
-        if (isAuthenticationFailure(failure)) break;
+        failure = connectionFailure(error, "Connecting", addressOf(broker));
+        if (isFinal(failure)) break;
       }
     }
     throw failure;
@@ -302,12 +305,21 @@ function assertSpeaks(
   });
 }
 
-function addressOf({ connectionPool: { host, port } }: Broker): string {
-  return `${host}:${port}`;
+function tlsOf({ ssl }: KafkaOptions): { readonly ssl?: tls.ConnectionOptions } {
+  if (ssl === undefined || ssl === false) return {};
+  return { ssl: ssl === true ? {} : ssl };
 }
 
-function isAuthenticationFailure(error: unknown): boolean {
-  return error instanceof SpillwayError && error.code === "AUTHENTICATION_FAILED";
+/** A copy: KafkaJS keeps its own things in it. */
+function loginOf({ sasl, requestTimeoutMs }: KafkaOptions): { readonly sasl?: Login } {
+  if (sasl === undefined) return {};
+  if (sasl.mechanism !== "oauthbearer") return { sasl: { ...sasl } };
+  const authenticationProvider = oauthBearerLogin(sasl, { deadlineMs: requestTimeoutMs });
+  return { sasl: { mechanism: sasl.mechanism, authenticationProvider } };
+}
+
+function addressOf({ connectionPool: { host, port } }: Broker): string {
+  return `${host}:${port}`;
 }
 
 /** So that many processes don't all begin with the same broker. */
@@ -316,21 +328,6 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map((item) => ({ item, at: Math.random() }))
     .toSorted((a, b) => a.at - b.at)
     .map(({ item }) => item);
-}
-
-function toSpillwayError(cause: unknown, request: string, broker: string): SpillwayError {
-  const name = cause instanceof Error ? cause.name : "";
-  if (name.includes("SASL")) {
-    return new SpillwayError("AUTHENTICATION_FAILED", `Broker ${broker} refused the login: ${messageOf(cause)}`, {
-      cause,
-      context: { broker, hint: "Check the SASL mechanism, user name and password" },
-    });
-  }
-  return new SpillwayError("BROKER_UNREACHABLE", `${request} to broker ${broker} failed: ${messageOf(cause)}`, {
-    cause,
-    retryable: true,
-    context: { broker },
-  });
 }
 
 /** KafkaJS logs every failure that it throws, too. Ours reports those it is thrown, so KafkaJS's go to debug. */

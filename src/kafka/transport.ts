@@ -53,6 +53,7 @@ export function takeOver(connection: Connection): void {
   // would wait for ever. The broker sees to its quotas itself, by reading the connection later.
   connection.requestQueue.maybeThrottle = () => {};
   blameWhoFailed(connection);
+  renewInTime(connection);
 
   const processData = connection.processData.bind(connection);
   let socket: net.Socket | undefined;
@@ -99,6 +100,23 @@ function blameWhoFailed(connection: Connection): void {
     } catch (error) {
       throw unanswered ?? error;
     }
+  };
+}
+
+/** Logging in anew takes a while, and a broker refuses a second time within a second. */
+const RENEWED_AT_MOST_BEFORE_MS = 10_000;
+const RENEWED_BEFORE = 0.15;
+
+/**
+ * Brokers may end a login after a while (`connections.max.reauth.ms`, or when the token expires) unless it is renewed.
+ * KafkaJS renews when less than 10 s are left: with sessions of that length or shorter before each request.
+ */
+function renewInTime(connection: Connection): void {
+  const authenticate = connection.authenticate.bind(connection);
+  connection.authenticate = async () => {
+    await authenticate();
+    const lifetimeMs = Number(connection.sessionLifetime.toString());
+    connection.reauthenticationThreshold = Math.min(RENEWED_AT_MOST_BEFORE_MS, lifetimeMs * RENEWED_BEFORE);
   };
 }
 
