@@ -8,6 +8,7 @@ import { connectionFailure, isFinal } from "./connection-failure.ts";
 import { ERROR, errorName, isAuthorizationError } from "./error-codes.ts";
 import { oauthBearerLogin } from "./login/oauth-bearer.ts";
 import type { KafkaOptions } from "./options.ts";
+import { type AclOperation, grantFor } from "./permissions.ts";
 import type { Api } from "./protocol/api.ts";
 import { ProtocolReader, ZERO_UUID } from "./protocol/codec.ts";
 import { metadata } from "./protocol/messages.ts";
@@ -126,9 +127,7 @@ export class Brokers implements AsyncDisposable {
     const topics: TopicMetadata[] = [];
     for (const { errorCode, name, topicId, partitions } of response.topics) {
       if (isAuthorizationError(errorCode)) {
-        throw new SpillwayError("NOT_AUTHORIZED", "Not allowed to describe the topic", {
-          context: { topic: name ?? "?", kafkaCode: errorCode, hint: "Grant DESCRIBE on it to this user" },
-        });
+        throw kafkaError("Describing the topic", errorCode, { topic: name ?? "?" }, "DESCRIBE");
       }
       if (errorCode === ERROR.INVALID_TOPIC_EXCEPTION) {
         throw new SpillwayError("TOPIC_MISSING", `"${name}" is not a name Kafka allows for a topic`);
@@ -339,11 +338,20 @@ function innerLogger(log: Logger): InnerLogger {
   return logger;
 }
 
-/** An error for a code that a broker answered with. */
-export function kafkaError(what: string, kafkaCode: number, context: SpillwayError["context"] = {}): SpillwayError {
+/**
+ * An error for a code that a broker answered with. Where that says that the user may not do it, the hint says what to
+ * grant: `operation`, where it isn't the usual one for such a resource.
+ */
+export function kafkaError(
+  what: string,
+  kafkaCode: number,
+  context: SpillwayError["context"] = {},
+  operation?: AclOperation,
+): SpillwayError {
   if (isAuthorizationError(kafkaCode)) {
+    const hint = grantFor(kafkaCode, context, operation);
     return new SpillwayError("NOT_AUTHORIZED", `${what} is not allowed: ${errorName(kafkaCode)}`, {
-      context: { ...context, kafkaCode },
+      context: { hint, ...context, kafkaCode },
     });
   }
   return new SpillwayError("PROTOCOL", `${what} failed: ${errorName(kafkaCode)}`, {
