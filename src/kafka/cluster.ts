@@ -4,7 +4,7 @@ import Cluster, { type Broker, type Connection, type InnerLogger, type Login } f
 import type { Logger } from "pino";
 import { messageOf, SpillwayError } from "../errors.ts";
 import { retry } from "../runtime/backoff.ts";
-import { connectionFailure, isFinal } from "./connection-failure.ts";
+import { connectionFailure, isFinal, withSuspicion } from "./connection-failure.ts";
 import { ERROR, errorName, isAuthorizationError } from "./error-codes.ts";
 import { oauthBearerLogin } from "./login/oauth-bearer.ts";
 import type { KafkaOptions } from "./options.ts";
@@ -161,6 +161,8 @@ export class Brokers implements AsyncDisposable {
           { attempt, delayMs: Math.round(delayMs), error: messageOf(error) },
           "Kafka does not answer yet, trying again",
         ),
+    }).catch((error: unknown) => {
+      throw withSuspicion(error);
     });
   }
 

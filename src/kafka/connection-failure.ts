@@ -9,14 +9,27 @@ export function connectionFailure(cause: unknown, request: string, broker: strin
   const code = codeOf(cause);
   const why = refusalOf(cause, code);
   if (why !== undefined) {
-    const message = `Broker ${broker} ${why.what}: ${messageOf(cause)}`;
+    const message = `Broker ${broker} ${why.what}: ${reasonOf(cause)}`;
     return new SpillwayError("AUTHENTICATION_FAILED", message, { cause, context: { broker, hint: why.hint } });
   }
-  return new SpillwayError("BROKER_UNREACHABLE", `${request} to broker ${broker} failed: ${messageOf(cause)}`, {
+  return new SpillwayError("BROKER_UNREACHABLE", `${request} to broker ${broker} failed: ${reasonOf(cause)}`, {
     cause,
     retryable: true,
     context: { broker },
   });
+}
+
+/**
+ * The same error, with a hint where brokers close connections from the start: that is all they say to whoever comes
+ * without the TLS or the login that a listener wants, or with TLS to one that has none.
+ */
+export function withSuspicion(error: unknown): unknown {
+  if (!(error instanceof SpillwayError) || error.code !== "BROKER_UNREACHABLE") return error;
+  const { cause, message, retryable, context } = error;
+  const isClosed = cause instanceof Error && (cause.name === "KafkaJSConnectionClosedError" || codeOf(cause) === "ECONNRESET");
+  if (!isClosed) return error;
+  const hint = "Check whether this listener wants TLS (kafka.ssl.enabled) and a login (kafka.sasl.mechanism)";
+  return new SpillwayError("BROKER_UNREACHABLE", message, { cause, retryable, context: { ...context, hint } });
 }
 
 /** True where another broker would refuse just the same. */
@@ -29,12 +42,18 @@ interface Refusal {
   readonly hint: string;
 }
 
-/** Kafka's codes of a refused login: unsupported mechanism, a step out of turn, wrong credentials. */
-const LOGIN_REFUSED: ReadonlySet<unknown> = new Set([33, 34, 58]);
+/** Kafka's codes of a refused login. */
+const [UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED] = [33, 34, 58];
 
 function refusalOf(cause: unknown, code: unknown): Refusal | undefined {
   const name = cause instanceof Error ? cause.name : "";
-  if (name.includes("SASL") || LOGIN_REFUSED.has(code)) {
+  if (code === UNSUPPORTED_SASL_MECHANISM) {
+    return { what: "does not take this mechanism", hint: "Choose another kafka.sasl.mechanism" };
+  }
+  if (code === ILLEGAL_SASL_STATE) {
+    return { what: "takes no login here", hint: "Check the port, or leave kafka.sasl out" };
+  }
+  if (name.includes("SASL") || code === SASL_AUTHENTICATION_FAILED) {
     return { what: "refused the login", hint: "Check the SASL mechanism, user name and password" };
   }
   if (typeof code !== "string") return undefined;
@@ -81,6 +100,13 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
+
+/** OpenSSL tells where in its sources it was, too. */
+function reasonOf(cause: unknown): string {
+  const message = messageOf(cause);
+  const [, reason] = /error:[0-9A-F]+:SSL routines:[^:]*:([^:]+):/.exec(message) ?? [];
+  return reason ?? message;
+}
 
 function codeOf(cause: unknown): unknown {
   return cause instanceof Error && "code" in cause ? cause.code : undefined;

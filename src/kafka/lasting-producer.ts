@@ -33,7 +33,9 @@ export class LastingProducer implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof SpillwayError)) throw error;
       const isOver = error.code === "DELIVERY_FAILED";
-      if (isOver || error.code === "BROKER_UNREACHABLE") await this.#drop(used);
+      // One that could not be opened opens no more.
+      const isUnopened = error.code === "BROKER_UNREACHABLE" || error.code === "AUTHENTICATION_FAILED";
+      if (isOver || isUnopened) await this.#drop(used);
       throw isOver ? new SpillwayError(error.code, error.message, { retryable: true, cause: error }) : error;
     }
   }
