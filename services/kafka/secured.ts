@@ -72,8 +72,7 @@ function loginConfig(users: SecuredOptions["users"], sessionMs: number): Record<
     [`${of}.plain.sasl.jaas.config`]: `${LOGIN_MODULE}.plain.PlainLoginModule required ${known.join(" ")};`,
     [`${of}.scram-sha-256.sasl.jaas.config`]: `${LOGIN_MODULE}.scram.ScramLoginModule required;`,
     [`${of}.scram-sha-512.sasl.jaas.config`]: `${LOGIN_MODULE}.scram.ScramLoginModule required;`,
-    [`${of}.oauthbearer.sasl.jaas.config`]:
-      `${LOGIN_MODULE}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
+    [`${of}.oauthbearer.sasl.jaas.config`]: `${LOGIN_MODULE}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
     [`${of}.connections.max.reauth.ms`]: String(sessionMs),
   };
 }

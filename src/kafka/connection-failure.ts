@@ -26,7 +26,8 @@ export function connectionFailure(cause: unknown, request: string, broker: strin
 export function withSuspicion(error: unknown): unknown {
   if (!(error instanceof SpillwayError) || error.code !== "BROKER_UNREACHABLE") return error;
   const { cause, message, retryable, context } = error;
-  const isClosed = cause instanceof Error && (cause.name === "KafkaJSConnectionClosedError" || codeOf(cause) === "ECONNRESET");
+  const isClosed =
+    cause instanceof Error && (cause.name === "KafkaJSConnectionClosedError" || codeOf(cause) === "ECONNRESET");
   if (!isClosed) return error;
   const hint = "Check whether this listener wants TLS (kafka.ssl.enabled) and a login (kafka.sasl.mechanism)";
   return new SpillwayError("BROKER_UNREACHABLE", message, { cause, retryable, context: { ...context, hint } });

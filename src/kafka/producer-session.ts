@@ -40,7 +40,8 @@ export async function newProducerIdentity(
     async () => {
       const { errorCode, producerId, producerEpoch: epoch } = await brokers.request(initProducerId, request, "any");
       if (errorCode === ERROR.NONE) return { producerId, epoch };
-      if (!isCoordinatorMoved(errorCode)) throw kafkaError("Getting a producer id", errorCode, { hint: WRITES_NOWHERE });
+      if (!isCoordinatorMoved(errorCode))
+        throw kafkaError("Getting a producer id", errorCode, { hint: WRITES_NOWHERE });
       throw new SpillwayError("PROTOCOL", `Getting a producer id: ${errorName(errorCode)}`, { retryable: true });
     },
     { signal, backoff: BACKOFF, deadlineMs },

@@ -5,6 +5,7 @@ import { ERROR } from "../../src/kafka/error-codes.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
 import { array, int8, int16, int32, nullableString, string, struct } from "../../src/kafka/protocol/codec.ts";
 import { testLog } from "./kafka.ts";
+import type { Topics } from "./parts.ts";
 
 const DOC = new URL("../../docs/security.md", import.meta.url);
 
@@ -22,9 +23,11 @@ const OPERATION = { READ: 3, WRITE: 4, DESCRIBE: 8 } as const;
 const [LITERAL, PREFIXED, ALLOW] = [3, 4, 3];
 
 /** The table of least permissions, with the names of these topics in the place of `hot` and `wide`. */
-export function documentedNeeds({ hot, wide }: { readonly hot: string; readonly wide: string }): readonly Need[] {
+export function documentedNeeds({ hot, wide }: Topics): readonly Need[] {
   const text = readFileSync(DOC, "utf8");
-  const rows = text.matchAll(/^\| (relay|sink|lag) \| (topic|group|transactional id) \| `([^`]+)`( \(prefix\))? \| `(\w+)` \|/gm);
+  const rows = text.matchAll(
+    /^\| (relay|sink|lag) \| (topic|group|transactional id) \| `([^`]+)`( \(prefix\))? \| `(\w+)` \|/gm,
+  );
   return [...rows].map(([, part = "", resource, name = "", prefix, operation]) => ({
     part,
     resource: resource as Need["resource"],
@@ -34,11 +37,36 @@ export function documentedNeeds({ hot, wide }: { readonly hot: string; readonly 
   }));
 }
 
+interface Grant {
+  readonly user: string;
+  readonly needs: readonly Need[];
+}
+
+/** What is documented: each part is a user of its own. */
+export function grantsFor(topics: Topics): readonly Grant[] {
+  const needs = documentedNeeds(topics);
+  return ["relay", "sink", "lag"].map((user) => ({ user, needs: needs.filter(({ part }) => part === user) }));
+}
+
+/** For each need a user that has all of its part's but that one. It may still see what it may not use. */
+export function grantsWithoutOne(topics: Topics): readonly Grant[] {
+  return grantsFor(topics).flatMap(({ needs }) =>
+    needs.map((missing) => ({
+      user: userWithout(missing),
+      needs: needs.flatMap((need): readonly Need[] => {
+        if (need !== missing) return [need];
+        return need.operation === "DESCRIBE" ? [] : [{ ...need, operation: "DESCRIBE" }];
+      }),
+    })),
+  );
+}
+
+export function userWithout({ part, resource, name, operation }: Need): string {
+  return `${part} without ${operation} on ${resource} ${name}`.replaceAll(/[^\w-]+/g, "-");
+}
+
 /** Allows each user what it needs, and nothing else. */
-export async function grantAll(
-  admin: KafkaOptions,
-  grants: readonly { readonly user: string; readonly needs: readonly Need[] }[],
-): Promise<void> {
+export async function grantAll(admin: KafkaOptions, grants: readonly Grant[]): Promise<void> {
   const creations = grants.flatMap(({ user, needs }) =>
     needs.map(({ resource, name, isPrefix, operation }) => ({
       resourceType: RESOURCE[resource],
