@@ -75,6 +75,21 @@ export class SpillwayCommand implements AsyncDisposable {
   }
 }
 
+/** All that a process says of itself by HTTP: to who asks, and to who tells it nonsense with and without the token. */
+export async function answersOf(port: number, token: string): Promise<string> {
+  const url = `http://127.0.0.1:${port}`;
+  const answers: string[] = [];
+  for (const path of ["/status", "/metrics", "/health/live", "/health/ready", "/nowhere"]) {
+    answers.push(await (await fetch(url + path)).text());
+  }
+  for (const shown of ["wrong", token]) {
+    const headers = { authorization: `Bearer ${shown}`, "content-type": "application/json" };
+    const body = JSON.stringify({ recordsPerSecond: 5, bytesPerSecond: "wrong" });
+    answers.push(await (await fetch(`${url}/throttle`, { method: "POST", headers, body })).text());
+  }
+  return answers.join("\n");
+}
+
 function commandLineOf(pid: number | undefined): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8");
