@@ -12,7 +12,7 @@ export type { PlannedPartition } from "./handover/plan.ts";
 export type { HandBackReport, TargetReport } from "./handover/report.ts";
 export type { GroupReference } from "./handover/take-over.ts";
 export { GROUP_DEFAULTS, GroupMember, type GroupOptions } from "./kafka/group-member.ts";
-export { KAFKA_DEFAULTS, type KafkaOptions, type SaslOptions } from "./kafka/options.ts";
+export { type BearerToken, KAFKA_DEFAULTS, type KafkaOptions, type SaslOptions } from "./kafka/options.ts";
 export { RecordProducer, type RecordProducerOptions } from "./kafka/record-producer.ts";
 export { FETCH_DEFAULTS, type FetchOptions, openSource } from "./kafka/source.ts";
 export { JUDGE_DEFAULTS, type JudgeLimits, STATUSES, type Status } from "./lag/judge.ts";

@@ -39,6 +39,7 @@ const SOCIABLE = [
   "protocol",
   "registry",
   "relay",
+  "security",
   "sink-poison",
   "steering",
   "targets",
