@@ -25,6 +25,7 @@ COPY --from=build /app/dist ./dist
 # Nothing is written, so nothing needs to belong to this user.
 USER node
 # Run it with --init (the compose file does): Node.js as process 1 does not collect orphans.
-# No HEALTHCHECK: relay, sink and producer serve nothing yet that could be asked; when they fail they exit.
+# No HEALTHCHECK: only with --listen is there anything to be asked, and whoever sets that knows the port; when they fail
+# they exit. For Kubernetes see deploy/kubernetes.
 ENTRYPOINT ["node", "dist/cli/main.js"]
 CMD ["--help"]

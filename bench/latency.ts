@@ -2,6 +2,7 @@
  * What the relay adds to a record's way: from when a reader of the hot topic has it to when a reader of the wide topic
  * has it, both read_committed, both in this process. `node bench/latency.ts --json FILE`
  */
+
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -13,6 +14,7 @@ import { startServices } from "../services/services.ts";
 import { RecordProducer } from "../src/kafka/record-producer.ts";
 import { openSource } from "../src/kafka/source.ts";
 import { readRecords } from "../src/record-batch/records.ts";
+import { buildCli } from "./built-cli.ts";
 import { describeMachine } from "./machine.ts";
 import type { Job } from "./peers/peer.ts";
 import { spillway, spillwayAtLeastOnce } from "./peers/spillway.ts";
@@ -43,6 +45,7 @@ interface LatencyRow {
 const { values } = parseArgs({ options: { json: { type: "string" } } });
 const rows: LatencyRow[] = [];
 const log = pino({ level: "warn" }, pino.destination(2));
+await buildCli(AbortSignal.timeout(300_000));
 await using reaper = new Reaper();
 await using services = await startServices({
   kafka: true,

@@ -2,12 +2,14 @@
  * Relays side by side: the same topic of 3 partitions into 24, by Spillway and by its peers, in turn.
  * `npm run bench:relay -- --json FILE`; `node bench/report.ts FILE` makes the page of it.
  */
+
 import { statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { pino } from "pino";
 import { Reaper } from "../services/reaper.ts";
 import { startServices } from "../services/services.ts";
+import { buildCli } from "./built-cli.ts";
 import { describeMachine } from "./machine.ts";
 import { type Bench, measure } from "./measure.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
@@ -60,6 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
 async function bench(options: BenchOptions, signal: AbortSignal): Promise<BenchResult> {
   const { bavail, bsize } = await statfs(tmpdir());
   if (bavail * bsize < DISK_BYTES) throw new Error(`${tmpdir()} has less than ${DISK_BYTES / 1e9} GB left`);
+  await buildCli(signal);
   const log = pino({ level: "warn" }, pino.destination(2));
   await using reaper = new Reaper();
   await using services = await startServices({ kafka: { config: BROKER }, own: true, log: print, signal });

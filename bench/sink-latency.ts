@@ -14,6 +14,7 @@ import { MongoStore as Lookups } from "../src/demo/mongo-store.ts";
 import { until } from "../src/demo/until.ts";
 import { RecordProducer } from "../src/kafka/record-producer.ts";
 import { positive } from "./arguments.ts";
+import { buildCli } from "./built-cli.ts";
 import { describeMachine } from "./machine.ts";
 import { startPeer } from "./peer-process.ts";
 import { spillwaySink } from "./sink/peers/spillway.ts";
@@ -49,6 +50,7 @@ const seconds = positive("seconds", values.seconds ?? "100");
 const rows: LatencyRow[] = [];
 const log = pino({ level: "warn" }, pino.destination(2));
 const signal = AbortSignal.timeout(LATENCIES.length * (seconds * 1_000 + 5 * 60_000));
+await buildCli(signal);
 await using reaper = new Reaper();
 await using services = await startServices({
   ...{ kafka: true, mongo: true, toxiproxy: true, own: true, signal },

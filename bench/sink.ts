@@ -9,6 +9,7 @@ import { pino } from "pino";
 import { DYNAMODB_NAME } from "../services/dynamodb.ts";
 import { Reaper } from "../services/reaper.ts";
 import { type Services, startServices } from "../services/services.ts";
+import { buildCli } from "./built-cli.ts";
 import { describeMachine } from "./machine.ts";
 import { preload } from "./preload.ts";
 import { type Case, casesOf } from "./sink/cases.ts";
@@ -50,6 +51,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function bench(options: SinkBenchOptions, signal: AbortSignal): Promise<SinkResult> {
   await assertDisk();
+  await buildCli(signal);
   const log = pino({ level: "warn" }, pino.destination(2));
   await using reaper = new Reaper();
   await using services = await startServices({

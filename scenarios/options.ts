@@ -1,15 +1,17 @@
 import { parseArgs } from "node:util";
 import { FULL_PACE, type Pace, SCENARIO_NAMES, type ScenarioName, SHORT_PACE } from "./catalog.ts";
 import { LADDER_NAMES, type LadderName } from "./ladder/catalog.ts";
+import { OPERATION_NAMES, type OperationName } from "./operations/catalog.ts";
 import { PER_TOPIC } from "./per-topic/figures.ts";
 
-export const ALL_NAMES = [...SCENARIO_NAMES, ...LADDER_NAMES, PER_TOPIC] as const;
+export const ALL_NAMES = [...SCENARIO_NAMES, ...LADDER_NAMES, PER_TOPIC, ...OPERATION_NAMES] as const;
 export type AnyScenario = (typeof ALL_NAMES)[number];
 
 export interface ScenarioOptions {
   readonly names: readonly ScenarioName[];
   readonly ladders: readonly LadderName[];
   readonly perTopic: boolean;
+  readonly operations: readonly OperationName[];
   /** Where the figures go, as JSON. */
   readonly json: string | undefined;
   /** Where the page with the curves goes. */
@@ -44,11 +46,14 @@ export function parseOptions(args: readonly string[]): ScenarioOptions {
   const named: readonly AnyScenario[] = positionals.length === 0 ? ALL_NAMES : positionals.map(scenarioName);
   const isNamed = (name: AnyScenario): boolean => named.includes(name);
   const [names, ladders] = [SCENARIO_NAMES.filter(isNamed), LADDER_NAMES.filter(isNamed)];
-  if (values.compose && names.length < new Set(named).size) {
-    throw new TypeError(`--compose is for ${SCENARIO_NAMES.join(", ")}: name those that you want`);
+  const operations = OPERATION_NAMES.filter(isNamed);
+  if (values.compose && names.length + operations.length < new Set(named).size) {
+    throw new TypeError(
+      `--compose is for ${[...SCENARIO_NAMES, ...OPERATION_NAMES].join(", ")}: name those that you want`,
+    );
   }
   return {
-    ...{ names, ladders, perTopic: isNamed(PER_TOPIC) },
+    ...{ names, ladders, perTopic: isNamed(PER_TOPIC), operations },
     json: values.json,
     report: values.report ?? "scenarios.html",
     seed,

@@ -1,16 +1,16 @@
 import { jarVersion } from "../bench/versions.ts";
 import { startServices } from "../services/services.ts";
 import type { FaultyProxy } from "../services/toxiproxy/client.ts";
-import { WRITE_MS } from "./catalog.ts";
 import { startComposed } from "./compose.ts";
 
-/** Where Kafka and the database are, and the way to the database that takes as long as the second account's. */
+/** Where Kafka and the database are, and a way to the database that can be made longer, or cut. */
 export interface Places extends AsyncDisposable {
   readonly brokers: readonly string[];
   /** Straight to the database, for whoever looks on. */
   readonly mongoUrl: string;
-  /** Through toxiproxy, for the service. */
-  readonly slowMongoUrl: string;
+  /** Through toxiproxy, for whoever writes. */
+  readonly proxiedMongoUrl: string;
+  readonly proxy: FaultyProxy;
   /** What the database and the brokers are, for tables of figures. */
   readonly database: string;
   readonly kafka: string;
@@ -29,12 +29,11 @@ export async function openPlaces({ compose, log, signal }: PlaceOptions): Promis
   try {
     const { brokers, mongoUrl, database } = services;
     const proxy = await services.toxiproxy.createProxy({ name: "scenarios", upstream: hostOf(mongoUrl) });
-    await delay(proxy);
     const isOurs = !process.env["SPILLWAY_BROKERS"];
     const kafka = isOurs ? jarVersion(await services.kafka.jars(), "kafka-server") : "given by SPILLWAY_BROKERS";
     return {
-      ...{ brokers, mongoUrl, database, kafka },
-      slowMongoUrl: throughProxy(mongoUrl, proxy.address),
+      ...{ brokers, mongoUrl, database, kafka, proxy },
+      proxiedMongoUrl: throughProxy(mongoUrl, proxy.address),
       [Symbol.asyncDispose]: () => services.stop(),
     };
   } catch (error) {
@@ -45,15 +44,9 @@ export async function openPlaces({ compose, log, signal }: PlaceOptions): Promis
 
 async function composed(log: (line: string) => void, signal: AbortSignal): Promise<Places> {
   const { brokers, mongoUrl, proxy, stop } = await startComposed({ print: log, signal });
-  try {
-    await delay(proxy);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
-    ...{ brokers, mongoUrl, database: "MongoDB 8.0 in Docker", kafka: "4.3.0 in Docker" },
-    slowMongoUrl: throughProxy(mongoUrl, proxy.address),
+    ...{ brokers, mongoUrl, database: "MongoDB 8.0 in Docker", kafka: "4.3.0 in Docker", proxy },
+    proxiedMongoUrl: throughProxy(mongoUrl, proxy.address),
     [Symbol.asyncDispose]: stop,
   };
 }
@@ -61,9 +54,10 @@ async function composed(log: (line: string) => void, signal: AbortSignal): Promi
 /**
  * All of the delay is put on the way to the database: a document is there to be seen when its acknowledgement leaves,
  * which then takes no time. So whoever sees the document knows when the write was done.
+ * Returns the name by which the proxy knows the delay, to remove it.
  */
-async function delay(proxy: FaultyProxy): Promise<void> {
-  await proxy.addLatency({ milliseconds: WRITE_MS, direction: "upstream" });
+export async function delayWrites(proxy: FaultyProxy, milliseconds: number): Promise<string> {
+  return await proxy.addLatency({ milliseconds, direction: "upstream" });
 }
 
 /** The first host of a URL. */

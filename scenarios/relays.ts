@@ -5,8 +5,7 @@ import type { Reaper } from "../services/reaper.ts";
 import { Child } from "../src/demo/child.ts";
 import type { RelayKind } from "./catalog.ts";
 import { type Names, relayArguments } from "./names.ts";
-
-const SPILLWAY = join(import.meta.dirname, "../src/cli/main.ts");
+import { SPILLWAY } from "./worker.ts";
 
 /** At least once, as Spillway's relay here; records go out at once. */
 const STREAMS_SETTINGS = {

@@ -1,6 +1,6 @@
 /**
- * The mission's figure: how much a flood slows live messages down, with the same service behind it in several ways. And
- * the accounts' ladders, with a row of Spillway's beneath them.
+ * The mission's figure: how much a flood slows live messages down, with the same service behind it in several ways. The
+ * accounts' ladders, with a row of Spillway's beneath them. And relay and sinks in operation: quiet, crashes, outages.
  * `npm run scenarios -- --json FILE`; see options.ts for the rest. Ends with 0 only if every check passed.
  */
 import { constants } from "node:fs";
@@ -10,13 +10,15 @@ import { pino } from "pino";
 import { describeMachine } from "../bench/machine.ts";
 import { packageVersion } from "../bench/versions.ts";
 import { Reaper } from "../services/reaper.ts";
-import { scenarioOf } from "./catalog.ts";
+import { scenarioOf, WRITE_MS } from "./catalog.ts";
 import { type Figures, faultsOf, resultOf } from "./figures.ts";
 import { ladderPace } from "./ladder/catalog.ts";
 import { ladderResult } from "./ladder/figures.ts";
+import { operationResult } from "./operations/figures.ts";
+import { runOperations } from "./operations/run.ts";
 import { parseOptions, type ScenarioOptions, USAGE } from "./options.ts";
 import { perTopicResult } from "./per-topic/figures.ts";
-import { openPlaces } from "./places.ts";
+import { delayWrites, openPlaces } from "./places.ts";
 import { playScenario } from "./play.ts";
 import { Relays } from "./relays.ts";
 import { type Report, reportPage } from "./report/html.ts";
@@ -60,19 +62,30 @@ async function runAll(options: ScenarioOptions, signal: AbortSignal): Promise<Re
   const { seed, pace } = options;
   const { figures, versions: places } = await floods(options, guard, signal);
   const sinks = await runSinks({ ...options, isFull: pace.isFull }, { guard, print, signal });
+  const operations = await runOperations({ ...options, isFull: pace.isFull }, { guard, print, signal });
   const versions = {
     spillway: packageVersion(new URL("../package.json", import.meta.url)),
     node: process.versions.node,
     kafkajs: packageVersion(import.meta.resolve("kafkajs/package.json")),
     ...places,
   };
-  return { takenAt: new Date().toISOString(), machine: describeMachine(), versions, seed, pace, figures, ...sinks };
+  return {
+    takenAt: new Date().toISOString(),
+    machine: describeMachine(),
+    versions,
+    seed,
+    pace,
+    figures,
+    ...sinks,
+    operations,
+  };
 }
 
 async function floods({ names, seed, pace, compose }: ScenarioOptions, guard: Reaper, signal: AbortSignal) {
   const figures: Figures[] = [];
   if (names.length === 0) return { figures, versions: {} };
   await using places = await openPlaces({ compose, log: print, signal });
+  await delayWrites(places.proxy, WRITE_MS);
   const log = pino({ level: "warn" }, pino.destination(2));
   const parts = { places, relays: new Relays(guard, print), guard, log, say: print, signal };
   for (const name of names) {
@@ -86,11 +99,12 @@ async function floods({ names, seed, pace, compose }: ScenarioOptions, guard: Re
 }
 
 async function conclude(report: Report, { json, report: page, pace }: ScenarioOptions): Promise<number> {
-  const { figures, ladders, perTopic } = report;
+  const { figures, ladders, perTopic, operations } = report;
   const results = [
     ...figures.map((one) => resultOf(one, pace)),
     ...ladders.map((one) => ladderResult(one, ladderPace(pace.isFull))),
     ...(perTopic === undefined ? [] : [perTopicResult(perTopic)]),
+    ...operations.map(operationResult),
   ];
   if (figures.length > 0) print(`\n${consoleTable(figures, pace)}`);
   await writeFile(page, reportPage(report));

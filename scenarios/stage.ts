@@ -59,7 +59,7 @@ export async function openStage(
   onFailure: (error: unknown) => void,
 ): Promise<Stage> {
   const names = namesFor(scenario);
-  const { brokers: addresses, mongoUrl, slowMongoUrl } = places;
+  const { brokers: addresses, mongoUrl, proxiedMongoUrl } = places;
   const kafka: KafkaOptions = { ...KAFKA_DEFAULTS, clientId: "spillway-scenarios", brokers: addresses };
   const env = process.env;
   const readings = [names.live, ...(names.backfill === undefined ? [] : [names.backfill])];
@@ -75,7 +75,7 @@ export async function openStage(
     new Service({
       isInBackground: topic === names.backfill?.topic,
       ...{ topic, partitions, group, brokers: addresses, database: DATABASE, collection: names.collection },
-      ...{ mongoUrl: slowMongoUrl, guard, env },
+      ...{ mongoUrl: proxiedMongoUrl, guard, env },
     });
   const ask = () => committedOffsets(brokers, names.live.group, { topic: names.hot, partitions: HOT_PARTITIONS });
   const committed = () => retry(ask, { signal, backoff: BACKOFF, deadlineMs: OFFSETS_DEADLINE_MS });

@@ -7,7 +7,10 @@ import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { setTimeout as pause } from "node:timers/promises";
+import { prometheusPrograms } from "../services/prometheus/build.ts";
+import { Reaper } from "../services/reaper.ts";
 import { type Services, startServices } from "../services/services.ts";
+import { Durations } from "./durations.ts";
 
 /**
  * Runs the suite: `node test/run.ts [file, folder, glob or part of a path]…`.
@@ -16,16 +19,22 @@ import { type Services, startServices } from "../services/services.ts";
  */
 
 const ROOT = resolve(import.meta.dirname, "..");
-/** Of a whole file. */
-const FILE_TIMEOUT_MS = 600_000;
-/** If nothing is said for this long, something hangs: a test, or a file on a handle that was left open. */
+/** Of a whole file, in milliseconds. Long forms, of many kills for instance, are given more. */
+const FILE_TIMEOUT_MS = Number(process.env["SPILLWAY_TEST_FILE_LIMIT_S"] ?? 600) * 1_000;
+/**
+ * If nothing is said for this long, something hangs: a test, or a file on a handle that was left open. What a test prints
+ * counts; its diagnostics come with its end.
+ */
 const SILENCE_LIMIT_MS = 300_000;
 /** Found in the environment of whatever the tests start, so that processes left behind are known as theirs. */
 const MARKER = "SPILLWAY_TEST_RUN";
 const LEFT_BEHIND_GRACE_MS = 5_000;
+/** It needs Prometheus, of which the build says nothing for longer than that. */
+const ALERTS = join("test", "integration", "alerts.test.ts");
 
 /** They wait more than they work, and neither measure anything nor break what others use. */
 const SOCIABLE = [
+  "alerts",
   "cli",
   "codec-interop",
   "compose",
@@ -33,8 +42,11 @@ const SOCIABLE = [
   "dynamo-target",
   "handover",
   "job",
+  "kubernetes",
   "lag",
   "latest",
+  "library",
+  "package",
   "preflight",
   "protocol",
   "registry",
@@ -64,8 +76,10 @@ interface TestEnd {
   readonly line?: number | undefined;
   readonly skip?: string | boolean | undefined;
   readonly todo?: string | boolean | undefined;
-  readonly details: { readonly type?: "suite" | "test" };
+  readonly details: { readonly type?: "suite" | "test"; readonly duration_ms: number };
 }
+
+const durations = new Durations(ROOT);
 
 const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -83,6 +97,7 @@ async function main(patterns: readonly string[], signal: AbortSignal): Promise<n
   try {
     if (needsServices) services = await startServices({ kafka: true, mongo: true, toxiproxy: true, log, signal });
     if (services !== undefined) await passOn(services);
+    if (files.includes(ALERTS)) await buildPrometheus(signal);
     process.env[MARKER] = randomUUID();
     for (const phase of phases) tallies.push(await runPhase(phase, signal));
     tallies.push(await leftBehind(process.env[MARKER]));
@@ -137,6 +152,12 @@ async function passOn(services: Services): Promise<void> {
   });
 }
 
+/** If it can't be had, the test that needs it says so, and the others run. */
+async function buildPrometheus(signal: AbortSignal): Promise<void> {
+  await using reaper = new Reaper();
+  await prometheusPrograms({ reaper, log, signal }).catch((error: unknown) => log(describe(error)));
+}
+
 async function runPhase({ files, concurrency }: Phase, signal: AbortSignal): Promise<Tally> {
   const silence = new AbortController();
   const watchdog = setTimeout(() => silence.abort(), SILENCE_LIMIT_MS);
@@ -151,8 +172,10 @@ async function runPhase({ files, concurrency }: Phase, signal: AbortSignal): Pro
     signal: stopping,
   });
   events.on("data", () => watchdog.refresh());
+  events.on("test:summary", ({ file, duration_ms: ms }) => durations.file(file, ms));
   events.on("test:pass", (test: TestEnd) => {
     if (test.details.type === "suite" || test.todo !== undefined) return;
+    durations.test(test.name, test.file, test.details.duration_ms);
     if (test.skip !== undefined) tally.skipped += 1;
     else if (isWholeFile(test)) tally.failures.push(`${placeOf(test)}: the file holds no test`);
     else tally.passed += 1;
@@ -218,6 +241,7 @@ async function report(tallies: readonly Tally[], signal: AbortSignal): Promise<n
   const failures = tallies.flatMap((tally) => tally.failures);
   const interrupted = signal.aborted ? [`not finished: ${describe(signal.reason)}`] : [];
   const none = passed + failures.length === 0 ? ["no test ran"] : [];
+  for (const line of durations.lines()) log(line);
   for (const line of [...failures, ...interrupted, ...none]) log(`✖ ${line}`);
   const lastLine = `${passed} passed, ${failures.length} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`;
   // Whoever reads a pipe must get the last line before the process ends.

@@ -1,8 +1,6 @@
-import { join } from "node:path";
+import { CLI } from "../built-cli.ts";
 import type { Guarantee, PeerName } from "../result.ts";
 import type { Command, Job, Peer } from "./peer.ts";
-
-const CLI = join(import.meta.dirname, "../../src/cli/main.ts");
 
 /** The command as anybody would run it, with its defaults. */
 export const spillway: Peer = relay("spillway", "exactly-once", "defaults", []);

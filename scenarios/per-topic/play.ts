@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Topics } from "../../bench/topics.ts";
-import { Child } from "../../src/demo/child.ts";
 import { LiveTraffic } from "../../src/demo/live-traffic.ts";
 import { MongoStore } from "../../src/demo/mongo-store.ts";
 import { until } from "../../src/demo/until.ts";
@@ -11,16 +9,15 @@ import { VALUE_BYTES } from "../catalog.ts";
 import type { LadderParts } from "../ladder/places.ts";
 import { Ledger, originId } from "../ledger.ts";
 import { DATABASE } from "../names.ts";
+import { Worker } from "../worker.ts";
 import type { PerTopicFigures, TopicFigures } from "./figures.ts";
 
-const SPILLWAY = join(import.meta.dirname, "../../src/cli/main.ts");
 const TOPICS = ["btc", "eth", "sol"] as const;
 const DIES = "btc";
 const PLAN = { ratePerSecond: 10, keys: 4, valueBytes: VALUE_BYTES, seed: 1 };
 const LATENCY_MS = 125;
 const JITTER_MS = 75;
 const DELIVERY_MS = 60_000;
-const STOP_GRACE_MS = 40_000;
 
 export interface PerTopicPace {
   readonly beforeMs: number;
@@ -35,8 +32,7 @@ interface Line {
   readonly topic: string;
   /** Of the topic and of its collection. */
   readonly name: string;
-  readonly sink: { isMeantToDie: boolean; child: Child | undefined };
-  readonly startSink: () => Child;
+  readonly sink: Worker;
   readonly ledger: Ledger;
   readonly live: LiveTraffic;
   readonly dies: boolean;
@@ -61,26 +57,11 @@ export async function playPerTopic(pace: PerTopicPace, parts: LadderParts): Prom
     await destination.make(name);
     const outlet = stack.use(await RecordProducer.open({ kafka: topics.kafka, log, signal }));
     const store = stack.use(new MongoStore(places.mongoUrl, name, DATABASE));
-    const sink: Line["sink"] = { isMeantToDie: false, child: undefined };
-    const startSink = (): Child => {
-      const command = [
-        ...[process.execPath, SPILLWAY, "sink", "--brokers", places.brokers.join(), "--topic", name],
-        // Its place is kept for the same instance, which need not wait for the dead one's session to end.
-        ...["--mongo-url", url, "--database", DATABASE, "--group", `sink-of-${name}`, "--instance-id", name],
-      ];
-      const child = new Child({
-        ...{
-          name: `sink of ${topic}`,
-          command: command as [string, ...string[]],
-          env: process.env,
-          guard: parts.guard,
-        },
-      });
-      child.failed.catch((error: unknown) => sink.isMeantToDie || onFailure(error));
-      return child;
-    };
-    stack.defer(async () => void (await sink.child?.stop(STOP_GRACE_MS)));
-    sink.child = startSink();
+    const to = ["--mongo-url", url, "--database", DATABASE, "--group", `sink-of-${name}`];
+    // Its place is kept for the same instance, which need not wait for the dead one's session to end.
+    const args = ["sink", "--brokers", places.brokers.join(), "--topic", name, ...to, "--instance-id", name];
+    const sink = stack.use(new Worker({ name: `sink of ${topic}`, args, guard: parts.guard, onFailure }));
+    sink.start();
     const ledger = new Ledger();
     const live = stack.use(
       new LiveTraffic({
@@ -92,7 +73,7 @@ export async function playPerTopic(pace: PerTopicPace, parts: LadderParts): Prom
         },
       }),
     );
-    lines.push({ topic, name, sink, startSink, ledger, live, dies: topic === DIES });
+    lines.push({ topic, name, sink, ledger, live, dies: topic === DIES });
   }
 
   const delivered = (line: Line, before: number): Promise<void> =>
@@ -110,17 +91,14 @@ export async function playPerTopic(pace: PerTopicPace, parts: LadderParts): Prom
   const before = lines.map(({ live }) => live.watch.summary(from, killedAt));
 
   const dying = lines.find(({ dies }) => dies);
-  if (dying?.sink.child?.pid === undefined) throw new Error(`${DIES} has no sink`);
+  if (dying === undefined) throw new Error(`${DIES} has no sink`);
   say(`  ${DIES}'s sink is killed`);
-  dying.sink.isMeantToDie = true;
-  process.kill(dying.sink.child.pid, "SIGKILL");
-  await dying.sink.child.stop(STOP_GRACE_MS);
+  await dying.sink.kill();
   const deadFrom = performance.now();
   await sleep(pace.deadMs, undefined, { signal });
   const deadTo = performance.now();
   const meanwhile = lines.map(({ live }) => live.watch.summary(deadFrom, deadTo));
-  dying.sink.isMeantToDie = false;
-  dying.sink.child = dying.startSink();
+  dying.sink.start();
   await delivered(dying, deadTo);
   const caughtUpSeconds = (performance.now() - deadTo) / 1_000;
 
@@ -129,8 +107,7 @@ export async function playPerTopic(pace: PerTopicPace, parts: LadderParts): Prom
     await line.live.stopSending();
     await delivered(line, performance.now());
     await line.live.watch.stop();
-    line.sink.isMeantToDie = true;
-    await line.sink.child?.stop(STOP_GRACE_MS);
+    await line.sink.stop();
     const verdict = await line.ledger.verdict(destination.documents(line.name), () => true, originId);
     await destination.drop(line.name);
     const [ofBefore, ofMeanwhile] = [before[index], meanwhile[index]];

@@ -2,8 +2,10 @@ import type { Machine } from "../../bench/machine.ts";
 import { FLOOD_KEYS, FLOOD_PER_SECOND, LIVE_PER_SECOND, type Pace, scenarioOf, WRITE_MS } from "../catalog.ts";
 import { type Figures, faultsOf } from "../figures.ts";
 import type { LadderFigures } from "../ladder/figures.ts";
+import type { OperationFigures } from "../operations/figures.ts";
 import type { PerTopicFigures } from "../per-topic/figures.ts";
 import { curves, escaped } from "./curves.ts";
+import { operationFaultsOf, operationSection } from "./operations.ts";
 import { row, table } from "./rows.ts";
 import { sinkFaults, sinkSections } from "./sinks.ts";
 import { cells, HEADINGS } from "./table.ts";
@@ -18,6 +20,7 @@ export interface Report {
   readonly figures: readonly Figures[];
   readonly ladders: readonly LadderFigures[];
   readonly perTopic?: PerTopicFigures;
+  readonly operations: readonly OperationFigures[];
 }
 
 const DATA_ID = "report";
@@ -28,6 +31,7 @@ export function reportPage(report: Report): string {
   const faults = [
     ...figures.flatMap((one) => faultsOf(one, pace).map((fault) => `${one.scenario}: ${fault}`)),
     ...sinkFaults(report),
+    ...operationFaultsOf(report.operations),
   ];
   return `${[
     "<!doctype html>",
@@ -41,6 +45,7 @@ export function reportPage(report: Report): string {
     pace.isFull ? "" : "<p><strong>A short run: its figures say that it works, and nothing about speed.</strong></p>",
     ...(figures.length === 0 ? [] : floodSection(report)),
     ...sinkSections(report),
+    ...(report.operations.length === 0 ? [] : operationSection(report.operations)),
     faults.length === 0
       ? ""
       : `<h2>Not as it should be</h2><ul>${faults.map((one) => `<li>${escaped(one)}</li>`).join("")}</ul>`,

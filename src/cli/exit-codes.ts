@@ -10,7 +10,7 @@ export const EXIT = {
   groupInTrouble: 18,
   /** Not stopped within the deadline after the first signal: what was in flight may be done again. */
   stopTimedOut: 13,
-  /** A second signal, or a demo, a hand-back or a word to a relay that was stopped before its end. As a shell reports SIGINT. */
+  /** A second signal, or a job, a demo, a hand-back or a word to a relay that was stopped before its end. As a shell reports SIGINT. */
   interrupted: 130,
 } as const;
 
@@ -19,7 +19,7 @@ export const EXIT = {
  *
  * | code | meaning |
  * |---|---|
- * | 0 | done; or stopped by SIGTERM or SIGINT with everything flushed and committed |
+ * | 0 | done; or stopped by SIGTERM or SIGINT with everything flushed and committed, where there is no end to reach |
  * | 1 | unexpected: a bug |
  * | 2 | the configuration or the command line is wrong |
  * | 3 | no broker could be reached |
@@ -38,7 +38,7 @@ export const EXIT = {
  * | 16 | the preflight found what can't work, or with --strict what deserves a look |
  * | 17 | the schema registry could not be reached, or refused |
  * | 18 | `lag --check`: a group loses data, is stalled, or could not be seen |
- * | 130 | ended at once by a second signal; or a demo that was interrupted |
+ * | 130 | ended at once by a second signal; or a job or a demo that was stopped before its end |
  */
 const OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   CONFIG_INVALID: EXIT.configuration,

@@ -7,7 +7,7 @@ import { setFlagsFromString } from "node:v8";
  * - A relay holds buffers and hardly an object. With a fifth V8 spent a sixth of the relay's time on collecting little;
  *   with one and a half that falls to 4 %, for some 30 MiB more: `docs/benchmarks.md` has the peaks.
  */
-const HEAP_GROWTH_PERCENT = { sink: 20, relay: 150 };
+const HEAP_GROWTH_PERCENT = { sink: 100, relay: 150 };
 
 /** V8 reads the setting at every collection, so it may be made while running. */
 export function boundHeap(command: keyof typeof HEAP_GROWTH_PERCENT): void {

@@ -23,7 +23,7 @@ import { untilStopped } from "./stop-signals.ts";
 
 const YIELD_LAG = { kind: "seconds", seconds: 10 } as const;
 /** What disconnecting and leaving the group may take, on top of the drain. */
-const LEAVING_MS = 10_000;
+export const LEAVING_MS = 10_000;
 
 /** `spillway relay`: hot topic → wide topic, until stopped. */
 export function relayCommand(context: CliContext): Command {
@@ -45,7 +45,11 @@ export function relayCommand(context: CliContext): Command {
         if (values["relay.preflight"]) await lookFirst(options, { log, strict: values["relay.strict"], signal });
         return await runWatched(options, values, { signal, log });
       });
-      if (report === undefined) return;
+      if (report === undefined) {
+        // All that it did is committed, and yet it isn't done: whoever runs jobs must not take it for that.
+        if (options.until !== undefined) context.exitCode = EXIT.interrupted;
+        return;
+      }
       log.info(report, "the job is done");
       if (file !== undefined) await writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`);
     });

@@ -43,7 +43,28 @@ export async function openTarget(values: Values): Promise<Target> {
   return openMongoTarget(mongoOptions(values));
 }
 
-export async function modelOf(values: Values, routes: readonly SinkRoute[]): Promise<Model> {
+/** What values mean, and what becomes of them. */
+export interface Reading {
+  readonly decoder: Decoder;
+  readonly model: Model;
+}
+
+export async function readingOf(values: Values, routes: readonly SinkRoute[]): Promise<Reading> {
+  const { collectionByTopic, readsValue } = await import("../sink/collection-name.ts");
+  const isPlain =
+    values["sink.target"] === "mongodb" &&
+    values["sink.model"] === "insert" &&
+    values["sink.document"] === "value" &&
+    values["sink.valueFormat"] === "json";
+  if (!isPlain || routes.some(({ collection }) => readsValue(collection))) {
+    return { decoder: await decoderOf(values), model: await modelOf(values, routes) };
+  }
+  const { bytesDecoder } = await import("../decode/decoder.ts");
+  const { insertJsonModel } = await import("../sink/models/insert-json.ts");
+  return { decoder: bytesDecoder, model: insertJsonModel(collectionByTopic(routes)) };
+}
+
+async function modelOf(values: Values, routes: readonly SinkRoute[]): Promise<Model> {
   const { collectionByTopic } = await import("../sink/collection-name.ts");
   const collectionOf = collectionByTopic(routes);
   const shape = values["sink.document"];
@@ -57,7 +78,7 @@ export async function modelOf(values: Values, routes: readonly SinkRoute[]): Pro
 }
 
 /** Schema registries and their parsers take long to load, so only what is used is. */
-export async function decoderOf(values: Values): Promise<Decoder> {
+async function decoderOf(values: Values): Promise<Decoder> {
   const { bytesDecoder, jsonDecoder, stringDecoder } = await import("../decode/decoder.ts");
   switch (values["sink.valueFormat"]) {
     case "json":

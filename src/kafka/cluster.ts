@@ -1,9 +1,9 @@
 import type net from "node:net";
-import type tls from "node:tls";
-import Cluster, { type Broker, type Connection, type InnerLogger, type Login } from "kafkajs/src/cluster/index.js";
+import Cluster, { type Broker, type Connection, type InnerLogger } from "kafkajs/src/cluster/index.js";
 import type { Logger } from "pino";
 import { messageOf, SpillwayError } from "../errors.ts";
 import { retry } from "../runtime/backoff.ts";
+import { withDeadline } from "../runtime/deadline.ts";
 import { connectionFailure, isFinal, withSuspicion } from "./connection-failure.ts";
 import { ERROR, errorName, isAuthorizationError } from "./error-codes.ts";
 import { oauthBearerLogin } from "./login/oauth-bearer.ts";
@@ -50,6 +50,8 @@ export class Brokers implements AsyncDisposable {
   readonly #options: KafkaOptions;
   readonly #logger: InnerLogger;
   readonly #cluster: Cluster;
+  /** Where to begin. */
+  #seedAddresses: readonly string[];
   readonly #sockets = new Set<net.Socket>();
   /** Where each broker is, by node id, from the latest metadata. */
   #addresses = new Map<number, { readonly host: string; readonly port: number; readonly rack: string | null }>();
@@ -62,16 +64,17 @@ export class Brokers implements AsyncDisposable {
   constructor(options: KafkaOptions, log: Logger) {
     this.#options = options;
     this.#logger = innerLogger(log);
+    this.#seedAddresses = shuffled(options.brokers);
     this.#cluster = new Cluster({
       logger: this.#logger,
-      socketFactory: (to) => this.#keep(openSocket(to)),
-      brokers: shuffled(options.brokers),
-      ...tlsOf(options),
+      socketFactory: (to) => this.#keep(options.socketFactory?.(to) ?? openSocket(to)),
+      brokers: () => this.#seedAddresses,
+      ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
       ...loginOf(options),
       clientId: options.clientId,
       connectionTimeout: options.connectionTimeoutMs,
-      authenticationTimeout: options.requestTimeoutMs,
-      reauthenticationThreshold: 10_000,
+      authenticationTimeout: options.authenticationTimeoutMs ?? options.requestTimeoutMs,
+      reauthenticationThreshold: options.reauthenticationThresholdMs ?? 10_000,
       requestTimeout: options.requestTimeoutMs,
       enforceRequestTimeout: true,
       metadataMaxAge: 0,
@@ -180,11 +183,8 @@ export class Brokers implements AsyncDisposable {
   async #anyBroker(): Promise<Broker> {
     const connected = [...this.#brokers.values(), this.#seed].find((broker) => broker?.isConnected() === true);
     if (connected !== undefined) return connected;
-    const known = shuffled([...this.#addresses.keys()]).map((nodeId) => () => this.#broker(nodeId));
-    const seeds = this.#options.brokers.map(() => () => this.#nextSeed());
     let failure: unknown;
-    for (const candidate of [...known, ...seeds]) {
-      const broker = await candidate();
+    for await (const broker of this.#candidates()) {
       try {
         await this.#connect(broker, OTHER_CONNECTION);
         return broker;
@@ -195,6 +195,27 @@ export class Brokers implements AsyncDisposable {
       }
     }
     throw failure;
+  }
+
+  async *#candidates(): AsyncGenerator<Broker, void, undefined> {
+    for (const nodeId of shuffled([...this.#addresses.keys()])) yield await this.#broker(nodeId);
+    await this.#findAddresses();
+    for (const _address of this.#seedAddresses) yield await this.#nextSeed();
+  }
+
+  /** @throws SpillwayError BROKER_UNREACHABLE, retryable */
+  async #findAddresses(): Promise<void> {
+    const { findBrokers, connectionTimeoutMs } = this.#options;
+    if (findBrokers === undefined) return;
+    try {
+      this.#seedAddresses = await withDeadline(findBrokers(), connectionTimeoutMs, "Finding the brokers");
+      if (this.#seedAddresses.length === 0) throw new Error("the function kafka.brokers named none");
+    } catch (cause) {
+      throw new SpillwayError("BROKER_UNREACHABLE", `No broker is known: ${messageOf(cause)}`, {
+        cause,
+        retryable: true,
+      });
+    }
   }
 
   /** KafkaJS's builder goes through the brokers in the options, one each time. */
@@ -306,15 +327,10 @@ function assertSpeaks(
   });
 }
 
-function tlsOf({ ssl }: KafkaOptions): { readonly ssl?: tls.ConnectionOptions } {
-  if (ssl === undefined || ssl === false) return {};
-  return { ssl: ssl === true ? {} : ssl };
-}
-
 /** A copy: KafkaJS keeps its own things in it. */
-function loginOf({ sasl, requestTimeoutMs }: KafkaOptions): { readonly sasl?: Login } {
+function loginOf({ sasl, requestTimeoutMs }: KafkaOptions): { readonly sasl?: object } {
   if (sasl === undefined) return {};
-  if (sasl.mechanism !== "oauthbearer") return { sasl: { ...sasl } };
+  if (!("oauthBearerProvider" in sasl)) return { sasl: { ...sasl } };
   const authenticationProvider = oauthBearerLogin(sasl, { deadlineMs: requestTimeoutMs });
   return { sasl: { mechanism: sasl.mechanism, authenticationProvider } };
 }

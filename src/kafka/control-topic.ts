@@ -62,24 +62,11 @@ export async function readControlEntries(
 }
 
 /**
- * Calls `take` with every value that is written under a key from now on, until the signal is aborted, and with the
- * latest one there is when it begins. Resolves once that is taken. What ends the following later is logged, and it
- * begins again.
+ * Calls `take` with every entry that is written under keys that match from now on, until the signal is aborted, and with
+ * the latest one of each that there is when it begins. Resolves once those are taken. What ends the following later is
+ * logged, and it begins again.
  * @throws SpillwayError as `readControl`
  */
-export async function followControl(
-  key: string,
-  take: (value: string) => void,
-  options: ControlOptions,
-): Promise<AsyncDisposable> {
-  return await followControlEntries(
-    (one) => one === key,
-    ({ value }) => take(value ?? ""),
-    options,
-  );
-}
-
-/** The same for all keys that match: of each the latest first. @throws SpillwayError as `readControl` */
 export async function followControlEntries(
   matches: (key: string) => boolean,
   take: (entry: ControlEntry) => void,

@@ -5,6 +5,7 @@
 declare module "kafkajs/src/cluster/index.js" {
   import type { Socket } from "node:net";
   import type { ConnectionOptions } from "node:tls";
+  import type { ISocketFactory } from "kafkajs";
 
   /** Takes the place of a built-in way to log in. */
   export type AuthenticationProvider = (to: {
@@ -19,14 +20,6 @@ declare module "kafkajs/src/cluster/index.js" {
       };
     }): Promise<T>;
   }) => { authenticate(): Promise<void> };
-
-  /** KafkaJS writes into it. */
-  export interface Login {
-    readonly mechanism: string;
-    readonly username?: string;
-    readonly password?: string;
-    readonly authenticationProvider?: AuthenticationProvider;
-  }
 
   export interface InnerLogger {
     namespace(name: string): InnerLogger;
@@ -112,15 +105,11 @@ declare module "kafkajs/src/cluster/index.js" {
     readonly brokerPool: BrokerPool;
     constructor(options: {
       readonly logger: InnerLogger;
-      readonly socketFactory: (to: {
-        readonly host: string;
-        readonly port: number;
-        readonly ssl?: ConnectionOptions;
-        readonly onConnect: () => void;
-      }) => Socket;
-      readonly brokers: readonly string[];
+      readonly socketFactory: ISocketFactory;
+      readonly brokers: () => readonly string[];
       readonly ssl?: ConnectionOptions;
-      readonly sasl?: Login;
+      /** A mechanism and what that needs. */
+      readonly sasl?: object;
       readonly clientId: string;
       readonly connectionTimeout: number;
       readonly authenticationTimeout: number;

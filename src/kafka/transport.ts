@@ -103,20 +103,20 @@ function blameWhoFailed(connection: Connection): void {
   };
 }
 
-/** Logging in anew takes a while, and a broker refuses a second time within a second. */
-const RENEWED_AT_MOST_BEFORE_MS = 10_000;
+/** The part of a session before whose end it is renewed: a broker refuses that within a second of the last time. */
 const RENEWED_BEFORE = 0.15;
 
 /**
  * Brokers may end a login after a while (`connections.max.reauth.ms`, or when the token expires) unless it is renewed.
- * KafkaJS renews when less than 10 s are left: with sessions of that length or shorter before each request.
+ * KafkaJS renews when less than a fixed time is left: with sessions of that length or shorter before each request.
  */
 function renewInTime(connection: Connection): void {
   const authenticate = connection.authenticate.bind(connection);
+  const atMostMs = connection.reauthenticationThreshold;
   connection.authenticate = async () => {
     await authenticate();
     const lifetimeMs = Number(connection.sessionLifetime.toString());
-    connection.reauthenticationThreshold = Math.min(RENEWED_AT_MOST_BEFORE_MS, lifetimeMs * RENEWED_BEFORE);
+    connection.reauthenticationThreshold = Math.min(atMostMs, lifetimeMs * RENEWED_BEFORE);
   };
 }
 

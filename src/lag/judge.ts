@@ -6,7 +6,7 @@ import { commitStep, type Look, rateOf } from "./rates.ts";
  * - `losing data`: retention has deleted records before the group came to them
  * - `stalled`: records wait, the partition has a reader, and what is committed doesn't move
  * - `blocked`: a transaction that stays open keeps readers of committed records from going on
- * - `parked`: records were put aside, for later or for somebody to look at
+ * - `parked`: the records of some keys were put aside, for later or for somebody to look at
  * - `falling behind`: more arrives than is read
  * - `unclear`: not watched for long enough to tell
  * - `keeping up`: records wait, and at least as many are read as arrive
@@ -56,8 +56,9 @@ export interface PartitionFacts {
   readonly heldBack: number;
   /** What holds them back, if anything does. */
   readonly blocking: Blocking | undefined;
-  /** Records that some part of the application has put aside. */
+  /** Keys whose records were put aside, and since when the first of them is, if that is known. */
   readonly parked: number;
+  readonly parkedMs: number | undefined;
   /** Offsets per second, as timestamps tell; for a first look. */
   readonly arrivalPerSecond: number | undefined;
 }
@@ -81,12 +82,10 @@ export interface Verdict {
 export function judge(facts: PartitionFacts, limits: JudgeLimits = JUDGE_DEFAULTS): Verdict {
   const now = facts.looks.at(-1);
   if (now === undefined) return { status: "unclear", reason: "not looked at yet" };
-  return (
-    losing(facts, now) ??
-    blocked(facts, now, limits) ??
-    parked(facts) ??
-    (now.isWaiting ? behind(facts, now, limits) : atTheEnd(facts))
-  );
+  const before = losing(facts, now) ?? blocked(facts, now, limits);
+  if (before !== undefined) return before;
+  const moving = now.isWaiting ? behind(facts, now, limits) : atTheEnd(facts);
+  return moving.status === "stalled" ? moving : (parked(facts) ?? moving);
 }
 
 /** The worst of several. */
@@ -131,9 +130,10 @@ function nameOf(blocking: Blocking | undefined): string {
   return `the transaction of ${id}producer ${producerId}`;
 }
 
-function parked({ parked: records }: PartitionFacts): Verdict | undefined {
-  if (records === 0) return undefined;
-  return { status: "parked", reason: `${amount(BigInt(records), "record")} put aside` };
+function parked({ parked: keys, parkedMs }: PartitionFacts): Verdict | undefined {
+  if (keys === 0) return undefined;
+  const oldest = parkedMs === undefined ? "" : `, ${keys === 1 ? "" : "the first "}for ${spanOf(parkedMs)}`;
+  return { status: "parked", reason: `${amount(BigInt(keys), "key")} put aside${oldest}` };
 }
 
 function atTheEnd({ heldBack, ...facts }: PartitionFacts): Verdict {

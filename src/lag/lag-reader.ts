@@ -19,7 +19,7 @@ import {
   type Unseen,
   whyForeign,
 } from "./facts.ts";
-import type { LagOptions } from "./options.ts";
+import { type LagOptions, NOTHING_PARKED } from "./options.ts";
 import {
   arrivals,
   bySize,
@@ -238,7 +238,7 @@ export class LagReader implements AsyncDisposable {
         transaction: transactions.get(key),
         arrived: track === undefined ? first : isRecent ? track.arrived : undefined,
         arrivedMs: ARRIVAL_MS,
-        parked: this.#options.parked?.(group, log.topic, log.partition) ?? 0,
+        parked: this.#options.parked?.(group, log) ?? NOTHING_PARKED,
       };
     });
   }

@@ -21,9 +21,24 @@ export interface LagOptions {
   /** Milliseconds between two looks. */
   readonly intervalMs: number;
   readonly judge: JudgeLimits;
-  /** How many records of a partition are put aside for a group, where some part of the application does that. */
-  readonly parked?: ((group: string, topic: string, partition: number) => number) | undefined;
+  /** What of a partition is put aside for a group, where some part of the application does that. Asked in each look. */
+  readonly parked?: ((group: string, place: ParkedPlace) => Parked) | undefined;
 }
+
+export interface ParkedPlace {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+}
+
+/** Keys whose records were put aside. */
+export interface Parked {
+  readonly keys: number;
+  /** When the first of them was, in milliseconds since the epoch; undefined if that isn't known. */
+  readonly sinceMs: number | undefined;
+}
+
+export const NOTHING_PARKED: Parked = { keys: 0, sinceMs: undefined };
 
 /** What most callers have no reason to change. */
 export const LAG_DEFAULTS = {

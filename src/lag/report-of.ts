@@ -3,6 +3,7 @@ import type { OpenTransaction } from "../kafka/open-transaction.ts";
 import { partitionKey } from "../kafka/topic-partition.ts";
 import type { GroupCommits, LogFacts, Unseen } from "./facts.ts";
 import { type JudgeLimits, judge, type Reader, type Status, worst } from "./judge.ts";
+import type { Parked } from "./options.ts";
 import type { NextRecord } from "./ranges-of-part.ts";
 import { catchUpOf, type Look, type Rate, rateOf } from "./rates.ts";
 import type { GroupLagReport, LagReport, PartitionLagReport } from "./report.ts";
@@ -27,7 +28,7 @@ export interface Observed {
   /** Offsets of `arrivedMs` before it was first looked at, by timestamps; undefined if that isn't known, or is long ago. */
   readonly arrived: number | undefined;
   readonly arrivedMs: number;
-  readonly parked: number;
+  readonly parked: Parked;
 }
 
 export interface Seen {
@@ -99,7 +100,16 @@ function partitionReport(observed: Observed, nowMs: number, limits: JudgeLimits)
   const { producerId, transactionalId } = observed.transaction ?? {};
   const verdict = judge(
     {
-      ...{ looks, next, parked, reader, heldBack, logStart: log.start, waiting: waiting.messages },
+      ...{
+        looks,
+        next,
+        reader,
+        parked: parked.keys,
+        parkedMs: ageMs(parked.sinceMs, nowMs),
+        heldBack,
+        logStart: log.start,
+        waiting: waiting.messages,
+      },
       blocking: heldBack === 0 ? undefined : { producerId, transactionalId, openMs },
       arrivalPerSecond: arrivalByTimestamps(observed)?.perSecond,
     },
@@ -115,7 +125,7 @@ function partitionReport(observed: Observed, nowMs: number, limits: JudgeLimits)
     end: now.end,
     written: log.written,
     messages: waiting,
-    seconds: isWaiting ? (timestampMs === undefined ? undefined : Math.max(0, nowMs - timestampMs) / 1_000) : 0,
+    seconds: isWaiting ? inSeconds(ageMs(timestampMs, nowMs)) : 0,
     arrival,
     consumption: rateOf(looks, "committed"),
     catchUp: catchUpOf(looks, isWaiting),
@@ -129,10 +139,19 @@ function partitionReport(observed: Observed, nowMs: number, limits: JudgeLimits)
     openTransaction:
       heldBack === 0 || producerId === undefined
         ? undefined
-        : { producerId, transactionalId, heldBack, seconds: openMs === undefined ? undefined : openMs / 1_000 },
-    parked,
+        : { producerId, transactionalId, heldBack, seconds: inSeconds(openMs) },
+    parked: parked.keys,
+    parkedSeconds: inSeconds(ageMs(parked.sinceMs, nowMs)),
     reader: reader.kind === "member" ? reader.name : undefined,
   };
+}
+
+function ageMs(sinceMs: number | undefined, nowMs: number): number | undefined {
+  return sinceMs === undefined ? undefined : Math.max(0, nowMs - sinceMs);
+}
+
+function inSeconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1_000;
 }
 
 /** Seen, if there were looks enough; else as timestamps tell. */

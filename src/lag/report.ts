@@ -57,7 +57,10 @@ export interface PartitionLagReport {
   readonly next: NextRecord | undefined;
   /** What keeps readers of committed records from going on, if anything does. */
   readonly openTransaction: OpenTransactionReport | undefined;
+  /** Keys whose records were put aside. */
   readonly parked: number;
+  /** Since the first of them was; undefined if none is, or it isn't known. */
+  readonly parkedSeconds: number | undefined;
   /** The client that has the partition, and its host, if known. */
   readonly reader: string | undefined;
 }

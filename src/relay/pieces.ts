@@ -8,7 +8,7 @@ export interface Piece extends FetchedPartition {
   /** Roughly, of the bytes that were fetched. */
   readonly bytes: number;
   /** Of its part. */
-  readonly isFirst: boolean;
+  readonly isLast: boolean;
 }
 
 export interface Bounds {
@@ -24,22 +24,32 @@ export async function* inPieces(
 ): AsyncGenerator<Piece, void, undefined> {
   for await (const whole of fetched) {
     let rest = job === undefined ? whole : job.clip(whole);
-    for (let isFirst = true; rest !== undefined; isFirst = false) {
+    while (rest !== undefined) {
       if (!(await isOpen(pace, signal))) return;
       const { piece, rest: behind } = pace.split(rest);
       const bytes = pace.isLimited ? bytesIn(piece) : whole.batches.length;
-      yield { ...piece, bytes, isFirst };
+      yield { ...piece, bytes, isLast: behind === undefined };
       rest = behind;
     }
   }
 }
 
-/** Every piece is read from the bytes of the whole part: a batch that can't be read is met again and again, and told once. */
-export function onceFor({ isFirst, fetchOffset, endOffset }: Piece, onPoison: OnPoison): OnPoison {
+/**
+ * Every piece is read from the bytes of the whole part, so a batch that can't be read is met again and again. It is told
+ * once, with the piece that passes its end: whoever begins anew inside it, after a crash, has not told it.
+ */
+export function onceFor({ isLast, fetchOffset, endOffset }: Piece, onPoison: OnPoison): OnPoison {
   return (poison) => {
-    const isBefore = !isFirst && poison.unreadFrom < fetchOffset;
-    const isBehind = endOffset !== undefined && poison.unreadFrom >= endOffset;
+    const isBefore = poison.lastOffset < fetchOffset;
+    const isBehind = endOffset !== undefined && (isLast ? poison.unreadFrom : poison.lastOffset) >= endOffset;
     if (!isBefore && !isBehind) onPoison(poison);
+  };
+}
+
+/** For whom the first piece that it reaches into is the last: nothing of it is committed. */
+export function atFirst({ endOffset }: Piece, onPoison: OnPoison): OnPoison {
+  return (poison) => {
+    if (endOffset === undefined || poison.unreadFrom < endOffset) onPoison(poison);
   };
 }
 

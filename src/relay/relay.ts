@@ -21,7 +21,7 @@ import { canBeginAnew, type Guarantee, openGuarantee } from "./guarantee.ts";
 import { Job } from "./job.ts";
 import { dividedBy, type RelayOptions } from "./options.ts";
 import { Pace } from "./pace.ts";
-import { inPieces, onceFor } from "./pieces.ts";
+import { atFirst, inPieces, onceFor } from "./pieces.ts";
 import { Progress } from "./progress.ts";
 import { Remaining } from "./remaining.ts";
 import { type JobReport, reportOf } from "./report.ts";
@@ -162,7 +162,7 @@ async function relayUntil(
   for await (const fetched of inPieces(source, { job, pace, signal })) {
     const input = delivery.begin(fetched);
     const bury: OnPoison = (poison) => delivery.bury(poison, fetched.topicId, input);
-    const onPoison = onceFor(fetched, options.poisonBatch === "stop" ? stopAtPoison : bury);
+    const onPoison = options.poisonBatch === "stop" ? atFirst(fetched, stopAtPoison) : onceFor(fetched, bury);
     const dropped = transcoder.dropped;
     const records = transcoder.add(fetched, input, delivery.produce, onPoison);
     stats.recordsRead += records;

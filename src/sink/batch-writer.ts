@@ -9,6 +9,7 @@ import { Poisoned, parkBehind } from "./parking.ts";
 import {
   type BatchPlan,
   type DeadRecord,
+  operationsOf,
   type Pending,
   type Planning,
   planBatch,
@@ -163,6 +164,7 @@ async function writeTo(
     failures = settled.outage === undefined ? 0 : failures + 1;
     if (settled.outage === undefined) continue;
     parts.stats.retries++;
+    if (isAway(settled)) parts.stats.retriesWhileAway++;
     // An open breaker makes its own pauses.
     if (!breaker.isOpen) await pause(backoffMs(failures, parts.retryBackoff), abandoned);
   }
@@ -171,7 +173,7 @@ async function writeTo(
 
 async function writeOnce(collection: string, pending: Pending, parts: BatchWriterParts): Promise<Settled> {
   const { target, progress, stats, abandoned } = parts;
-  const operations = pending.tasks.map(({ operation }) => operation);
+  const operations = operationsOf(pending);
   const startedAt = performance.now();
   const outcomes = await target.write(collection, operations, pending.ordered);
   parts.observer?.wrote(operations.length, performance.now() - startedAt);

@@ -37,6 +37,11 @@ export function isConstantName(template: string): boolean {
   return !template.includes("{");
 }
 
+/** True if the template takes a field of the value for the name. */
+export function readsValue(template: string): boolean {
+  return template.includes("{value.");
+}
+
 /** By topic, as the routes say. */
 export function collectionByTopic(
   routes: readonly { readonly topic: string; readonly collection: string }[],

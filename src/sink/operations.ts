@@ -10,6 +10,13 @@ export interface Insert {
   readonly document: Fields;
 }
 
+/** An `Insert` whose document is BSON already, its `_id` included. */
+export interface InsertBson {
+  readonly kind: "insert-bson";
+  readonly id: string;
+  readonly bson: Buffer;
+}
+
 /** The latest state of a key: one document, replaced by newer versions only. Its `_id` is `id`, the key. */
 export interface Latest {
   readonly kind: "latest";
@@ -34,9 +41,11 @@ export interface Delete {
 }
 
 /** What is to be done in one collection. */
-export type Operation = (Insert | Latest | Update | Delete) & {
+export type Operation = (Insert | InsertBson | Latest | Update | Delete) & {
   /** Of the record's key and value: a measure of the operation's size. */
   readonly bytes: number;
+  /** In an ordered batch: those that differ in it don't depend on each other. The hash of the record's key, as a rule. */
+  readonly orderedBy?: number;
 };
 
 export type OperationKind = Operation["kind"];

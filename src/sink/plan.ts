@@ -176,6 +176,15 @@ function dependOnEachOther(tasks: readonly Task[]): boolean {
   return false;
 }
 
+/** What is to be tried, as a target takes it. */
+export function operationsOf({ tasks, ordered }: Pending): readonly Operation[] {
+  if (!ordered) return tasks.map(({ operation }) => operation);
+  return tasks.map(({ operation, work: { record } }) => {
+    // Operations of one record are in order also where it has no key.
+    return { ...operation, orderedBy: record.keyHash ?? Number(BigInt.asUintN(32, record.record.offset)) };
+  });
+}
+
 /** What an attempt has brought. */
 export interface Settled {
   readonly written: readonly InFlightRecord[];

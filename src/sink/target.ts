@@ -3,9 +3,9 @@
  *
  * Guarantee it must give: an operation whose outcome is `written` or `already-written` is durable in the database as the
  * target's own page says. An insert that is written again, in whole or after an answer was lost, changes nothing, nor does
- * a `latest` that isn't newer than what is there: both yield `already-written`. With `ordered`, operations take effect in
- * their order, and none behind one that failed. Hence the sink's own: at least once, made effectively once by ids and
- * versions, in the order of each key.
+ * a `latest` that isn't newer than what is there: both yield `already-written`. With `ordered`, operations with the same
+ * `orderedBy` take effect in their order, and none behind one that failed; a target may keep those that differ in it in
+ * order too. Hence the sink's own: at least once, made effectively once by ids and versions, in the order of each key.
  */
 import type { Operation, OperationKind } from "./operations.ts";
 
@@ -46,8 +46,8 @@ export interface Target extends AsyncDisposable {
   /**
    * Tries the operations once, each call within a deadline of the target's own, and yields as many outcomes, in the same
    * order.
-   * @param ordered set where operations depend on each other: then one that failed (but `already-written`) is the last
-   *   that is attempted
+   * @param ordered set where operations depend on each other: then one that failed (but `already-written`) is the last of
+   *   its `orderedBy` that is attempted
    * @throws SpillwayError DATABASE_REFUSED where the database lets nobody write this: bad credentials, no permission, no
    *   such collection possible
    */

@@ -1,6 +1,6 @@
 /**
  * Sinks of both models are SIGKILLed at seeded random moments, while their topic is written to without a pause and some of it
- * is poison. SPILLWAY_KILLS says how often: 30 make the long form.
+ * is poison. SPILLWAY_KILLS says how often: 30 make the long form, which wants SPILLWAY_TEST_FILE_LIMIT_S=3600.
  */
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -51,6 +51,8 @@ for (const seed of seeds(1)) {
         () => BOTH.every((model) => joinedOf(sinks.get(model) as SpillwayProcess).generation >= 0),
         DEADLINE_MS,
       );
+      // For whoever waits for the long form, the runner among them.
+      process.stdout.write(`seed ${seed}: kill ${kills + 1} of ${KILLS}, ${scene.sent} records\n`);
     }
     await scene.finish();
     for (const sink of sinks.values()) await sink.stop();

@@ -1,4 +1,5 @@
-import type { Fields, Insert, Latest, VersionOrder } from "../../src/sink/operations.ts";
+import { BSON } from "mongodb";
+import type { Fields, Insert, InsertBson, Latest, VersionOrder } from "../../src/sink/operations.ts";
 import type { Outcome } from "../../src/sink/target.ts";
 
 type Sized<T> = T & { readonly bytes: number };
@@ -10,6 +11,11 @@ export function insertOf(id: string, fields: Fields = {}): Sized<Insert> {
 /** `count` inserts with the ids <prefix>-0 and so on, and their number as n. */
 export function inserts(count: number, prefix = "id"): Sized<Insert>[] {
   return Array.from({ length: count }, (_, n) => insertOf(`${prefix}-${n}`, { n }));
+}
+
+/** The same, as BSON. */
+export function bsonOf({ id, document, bytes }: Sized<Insert>): Sized<InsertBson> {
+  return { kind: "insert-bson", id, bson: Buffer.from(BSON.serialize(document)), bytes };
 }
 
 /** As model latest plans it. */

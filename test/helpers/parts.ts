@@ -1,7 +1,7 @@
 /** Relay, sink and lag in this process, each until a small job is done. */
 import assert from "node:assert/strict";
 import type { Logger } from "pino";
-import { prepareTopics } from "../../src/cli/topics.ts";
+import { prepareTopics } from "../../src/kafka/prepare-topics.ts";
 import { DeadLetters } from "../../src/dead-letter/dead-letter.ts";
 import { jsonDecoder } from "../../src/decode/decoder.ts";
 import { GroupMember } from "../../src/kafka/group-member.ts";

@@ -9,6 +9,7 @@ import { type Letter, originText, readLetter } from "../../src/dead-letter/lette
 import { PART_HEADER } from "../../src/dead-letter/poison.ts";
 import { Brokers } from "../../src/kafka/cluster.ts";
 import { RecordProducer } from "../../src/kafka/record-producer.ts";
+import type { LagReport } from "../../src/lag/report.ts";
 import type { NewRecord } from "../../src/record-batch/batch-builder.ts";
 import { committedSum, consume, kafkaOf, makeTopic, produceAll, testLog, until } from "../helpers/kafka.ts";
 import { QUICK_SESSION, SpillwayProcess } from "../helpers/process.ts";
@@ -32,10 +33,14 @@ interface CliEnd {
 }
 
 function dlq(...args: readonly string[]): Promise<CliEnd> {
+  return spillway("dlq", ...args);
+}
+
+function spillway(...args: readonly string[]): Promise<CliEnd> {
   const { PATH = "", HOME = "" } = process.env;
   const env = { PATH, HOME, SPILLWAY_BROKERS: brokers.join(), SPILLWAY_LOG_LEVEL: "warn" };
   return new Promise((done) => {
-    execFile(process.execPath, [MAIN, "dlq", ...args], { env, timeout: 120_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [MAIN, ...args], { env, timeout: 120_000 }, (error, stdout, stderr) => {
       done({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
   });
@@ -43,7 +48,11 @@ function dlq(...args: readonly string[]): Promise<CliEnd> {
 
 /** Its report as JSON; it must end well. */
 async function dlqJson<T>(...args: readonly string[]): Promise<T> {
-  const { code, stdout, stderr } = await dlq(...args, "--json", "-");
+  return await spillwayJson<T>("dlq", ...args);
+}
+
+async function spillwayJson<T>(...args: readonly string[]): Promise<T> {
+  const { code, stdout, stderr } = await spillway(...args, "--json", "-");
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout) as T;
 }
@@ -196,6 +205,13 @@ test("parked keys hold their order through a crash, a rebalance and new records,
     (await dlqJson<readonly Parked[]>("list", "--parked", "--group", group, topic))
       .map(({ key, code, waiting, redrives }) => [key, code, waiting, redrives])
       .toSorted();
+  const lag = await spillwayJson<LagReport>("lag", "--group", group);
+  const seen = lag.groups[0]?.partitions.filter(({ status }) => status === "parked") ?? [];
+  assert.equal(
+    seen.reduce((keys, one) => keys + one.parked, 0),
+    2,
+  );
+  assert.ok(seen.every(({ reason, parkedSeconds = -1 }) => /put aside/.test(reason) && parkedSeconds >= 0));
   assert.deepEqual(await parked(), [
     ["k0", "mongodb-11000", 15, 0],
     ["k1", "invalid-json", 17, 0],

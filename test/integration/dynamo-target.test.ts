@@ -178,6 +178,27 @@ describe("DynamoDB as a target", () => {
     },
   );
 
+  it("writes keys that repeat side by side, and ends at a refused item for its key alone", EACH, async () => {
+    const table = await tables.make();
+    await using proxy = await proxied();
+    await using target = await open({ endpoint: proxy.url });
+    await target.write(table, inserts(1), false);
+    proxy.alter = async ({ operation, body, forward }) => {
+      const asked = operation === "BatchWriteItem" ? (body as unknown as BatchBody).RequestItems[table] : [];
+      const isPoisoned = asked?.some(({ PutRequest }) => PutRequest.Item.id.S === "id-120");
+      await until("others have come too", () => isPoisoned === true || proxy.mostAtOnce >= 10);
+      return isPoisoned ? failure("ValidationException", 400, "an item is wrong") : await forward();
+    };
+    const batch = inserts(500).map((insert, n) => ({ ...insert, orderedBy: n % 100 }));
+    const outcomes = kinds(await target.write(table, batch, true));
+    const expected = batch.map((_, n) => {
+      if (n === 120) return "data-error";
+      return n % 100 === 20 && n > 120 ? "not-attempted" : "written";
+    });
+    assert.deepEqual(outcomes, expected);
+    assert.equal((await tables.scan(table)).size, 496);
+  });
+
   it("sends items of 400 KB in requests that the service takes", EACH, async () => {
     const table = await tables.make();
     await using target = await open();

@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { MongoClient } from "mongodb";
+import { OPERATION_NAMES } from "../../scenarios/operations/catalog.ts";
+import type { OperationResult } from "../../scenarios/operations/figures.ts";
 import { reportOf } from "../../scenarios/report/html.ts";
 import { MongoStore } from "../../src/demo/mongo-store.ts";
 import { type TestServices, testServices, uniqueName } from "../helpers/services.ts";
@@ -95,6 +97,30 @@ test("a short ladder and a sink for each topic account for every message, theirs
   for (const { rung, verdict } of ladders.flatMap(({ rungs }) => rungs)) {
     assert.ok(verdict.documents > 0 && verdict.documents + verdict.waiting >= 6_000, `${rung.name}: ${output}`);
   }
+});
+
+test("short: quiet, an outage, a killed relay and more sinks lose nothing, write nothing twice, and keep each key's order", {
+  timeout: 8 * MINUTE,
+}, async () => {
+  const [json, page] = [join(directory, "operations.json"), join(directory, "operations.html")];
+  const { code, output } = await ended(run(...OPERATION_NAMES, "--short", "--json", json, "--report", page));
+  assert.equal(code, 0, output);
+  const results: OperationResult[] = JSON.parse(await readFile(json, "utf8"));
+  assert.deepEqual(
+    results.map(({ scenario }) => scenario),
+    [...OPERATION_NAMES],
+  );
+  for (const result of results) {
+    const { scenario, ok, messages, relayed, deadLetters, missing, duplicates, orderViolations } = result;
+    const accounted = { missing: 0, duplicates: 0, orderViolations: 0, deadLetters: 0 };
+    assert.deepEqual({ missing, duplicates, orderViolations, deadLetters }, accounted, `${scenario}: ${output}`);
+    assert.ok(ok && relayed.isProven && relayed.records === messages && messages > 0, `${scenario}: ${output}`);
+    if (scenario === "database-outage") assert.ok(result.waiting > 0 && result.writtenWhileAway === 0, output);
+    if (scenario === "relay-crash") assert.ok(result.kills === 1 && result.waiting > 0, output);
+    if (scenario === "scale-out") assert.deepEqual(result.partitions, [4, 4, 4], output);
+  }
+  const { operations } = reportOf(await readFile(page, "utf8"));
+  for (const { own, backlog } of operations) assert.ok(backlog.length > 1, own.scenario);
 });
 
 test("what isn't a scenario is refused before anything starts", async () => {

@@ -11,6 +11,7 @@ import type { Operation } from "../../src/sink/operations.ts";
 import { runSink } from "../../src/sink/sink.ts";
 import type { Outcome } from "../../src/sink/target.ts";
 import { type MongoTarget, openMongoTarget } from "../../src/sink/targets/mongo.ts";
+import { bsonOf, insertOf } from "../helpers/operations.ts";
 import { type TestServices, testServices, uniqueName } from "../helpers/services.ts";
 import { MemoryTopic, memberOf, memoryGeneration, memoryParts, numbered, sinkOptions } from "../unit/sink/memory.ts";
 
@@ -49,7 +50,7 @@ describe("MongoDB as a target", () => {
   before(async () => {
     services = await testServices();
     client = new MongoClient(services.mongoUrl);
-    target = openMongoTarget({ url: services.mongoUrl, database });
+    target = openMongoTarget({ url: services.mongoUrl, database, writeTimeoutMs: 60_000 });
   }, START);
 
   after(async () => {
@@ -177,6 +178,19 @@ describe("MongoDB as a target", () => {
       assert.deepEqual(kinds(await target.write(collection, batch, ordered)), all("already-written", 3));
     });
   }
+
+  it("sends what is BSON already in several messages too, among documents that are not", EACH, async () => {
+    const collection = uniqueName("bson");
+    const small = Array.from({ length: 150 }, (_, i) => bsonOf(insertOf(`s${i}`, { n: i, text: "x".repeat(10_000) })));
+    const sized: readonly Operation[] = small.map((one) => ({ ...one, bytes: 10_000 }));
+    const batch = [...sized, operation("large", { text: "x".repeat(1_000_000) }), ...operations(5)];
+    for (const ordered of [true, false]) {
+      const place = `${collection}-${ordered}`;
+      assert.deepEqual(kinds(await target.write(place, batch, ordered)), all("written", 156));
+      assert.equal(await stored(place).countDocuments(), 156);
+      assert.deepEqual(await stored(place).findOne({ _id: "s7" }), { _id: "s7", n: 7, text: "x".repeat(10_000) });
+    }
+  });
 
   it("says that a database is away, within the time set", EACH, async () => {
     const url = `mongodb://127.0.0.1:${await freePort()}/`;

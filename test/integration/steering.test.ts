@@ -3,13 +3,14 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { Brokers } from "../../src/kafka/cluster.ts";
 import { GroupLag } from "../../src/lag/group-lag.ts";
 import type { Until } from "../../src/relay/job.ts";
 import { RELAY_DEFAULTS, type RelayOptions } from "../../src/relay/options.ts";
 import { Pace } from "../../src/relay/pace.ts";
 import { runRelay } from "../../src/relay/relay.ts";
-import { changeSettings } from "../../src/relay/settings.ts";
+import { changeSettings, followSettings, readSettings, type Settings } from "../../src/relay/settings.ts";
 import { newRelayStats } from "../../src/relay/stats.ts";
 import type { RelayStatus } from "../../src/relay/status.ts";
 import { committedSum, groupOf, javaOracle, kafkaOf, makeTopic, produceAll, testLog, until } from "../helpers/kafka.ts";
@@ -101,6 +102,17 @@ test("a relay that was paused stands still over a restart, keeps its group, and 
   await changeSettings(name, { paused: false, recordsPerSecond: 1_000_000 }, control);
   await until("all relayed", async () => (await committed()) === 200 || undefined);
   assert.equal(relay.pace.limits.recordsPerSecond, 1_000_000);
+});
+
+test("what is said of different settings at the same moment all holds, for those who listen and those who come later", async () => {
+  const name = { group: uniqueName("told-at-once"), source: "hot" };
+  const heard: Settings[] = [];
+  await using _ = await followSettings(name, (settings) => heard.push(settings), control);
+  const changes: Settings[] = [{ recordsPerSecond: 5 }, { paused: true }, { bytesPerSecond: null }];
+  await Promise.all(changes.map((change) => changeSettings(name, change, control)));
+  const all = { recordsPerSecond: 5, paused: true, bytesPerSecond: null };
+  await until("all is heard", () => isDeepStrictEqual(heard.at(-1), all));
+  assert.deepEqual(await readSettings(name, control), all);
 });
 
 test("the command line and HTTP reach a relay while it runs, and show what it does", async () => {

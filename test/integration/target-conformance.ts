@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { FaultyProxy } from "../../services/toxiproxy/client.ts";
-import type { Fields } from "../../src/sink/operations.ts";
+import type { Fields, Operation } from "../../src/sink/operations.ts";
 import type { Target } from "../../src/sink/target.ts";
 import { until } from "../helpers/kafka.ts";
-import { all, dataErrors, insertOf, inserts, kinds, latestOf } from "../helpers/operations.ts";
+import { all, bsonOf, dataErrors, insertOf, inserts, kinds, latestOf } from "../helpers/operations.ts";
 
 /** A target and the real database behind it. */
 export interface Scene extends AsyncDisposable {
@@ -23,13 +23,18 @@ export interface Expectations {
   readonly repeated: "written" | "already-written";
   /** Fields that this database refuses to hold. */
   readonly poison: Fields;
+  /** Two thirds of what is inserted are BSON already. */
+  readonly asBson?: boolean;
 }
 
 const START = { timeout: 20 * 60_000 };
 const EACH = { timeout: 2 * 60_000 };
 
 /** What every target must do that has inserts and latest: see docs/targets.md. */
-export function conforms(name: string, start: () => Promise<Scene>, { repeated, poison }: Expectations): void {
+export function conforms(name: string, start: () => Promise<Scene>, { repeated, poison, asBson }: Expectations): void {
+  const made = (count: number, prefix?: string): Operation[] =>
+    inserts(count, prefix).map((one, i) => (asBson === true && i % 3 !== 0 ? bsonOf(one) : one));
+
   describe(name, () => {
     let scene: Scene;
     let target: Target;
@@ -49,7 +54,7 @@ export function conforms(name: string, start: () => Promise<Scene>, { repeated, 
 
       it(`inserts a batch, and changes nothing when it comes again (${how})`, EACH, async () => {
         const collection = await scene.collection();
-        const batch = inserts(130);
+        const batch = made(130);
         assert.deepEqual(await target.write(collection, [], ordered), []);
         assert.deepEqual(kinds(await target.write(collection, batch.slice(0, 100), ordered)), all("written", 100));
         let left = batch;
@@ -62,12 +67,12 @@ export function conforms(name: string, start: () => Promise<Scene>, { repeated, 
           assert.deepEqual(outcomes.slice(0, tried), [...all(repeated, there), ...all("written", 30)].slice(0, tried));
           left = left.slice(tried);
         }
-        assert.deepEqual(await scene.stored(collection), new Map(batch.map(({ id }, n) => [id, n])));
+        assert.deepEqual(await scene.stored(collection), new Map(Array.from(batch, (_, n) => [`id-${n}`, n])));
       });
 
       it(`finds the one document that can't be among good ones (${how})`, EACH, async () => {
         const collection = await scene.collection();
-        const batch = inserts(60);
+        const batch = made(60);
         batch[37] = insertOf("poison", poison);
         const outcomes = await target.write(collection, batch, ordered);
         const rest = all(ordered ? "not-attempted" : "written", 22);
@@ -161,16 +166,16 @@ export function conforms(name: string, start: () => Promise<Scene>, { repeated, 
       const collection = await scene.collection();
       const proxy = await scene.proxy();
       await using behind = await scene.open(proxy);
-      assert.deepEqual(kinds(await behind.write(collection, inserts(5, "a"), false)), all("written", 5));
+      assert.deepEqual(kinds(await behind.write(collection, made(5, "a"), false)), all("written", 5));
       await proxy.cut();
-      const failed = kinds(await behind.write(collection, [...inserts(40, "b"), latestOf("k", 1n)], false));
+      const failed = kinds(await behind.write(collection, [...made(40, "b"), latestOf("k", 1n)], false));
       assert.ok(failed.includes("transient"), failed.join());
       assert.ok(failed.every((kind) => kind === "transient" || kind === "not-attempted"));
       assert.equal((await behind.check()).kind, "away");
       await proxy.restore();
       await until("it is back", async () => (await behind.check()).kind === "available");
       await until("it is written to", async () => {
-        const outcomes = kinds(await behind.write(collection, inserts(40, "b"), true));
+        const outcomes = kinds(await behind.write(collection, made(40, "b"), true));
         return !outcomes.includes("transient");
       });
       assert.equal((await scene.stored(collection)).size, 45);
@@ -181,13 +186,13 @@ export function conforms(name: string, start: () => Promise<Scene>, { repeated, 
       const collection = await scene.collection();
       const proxy = await scene.proxy();
       await using behind = await scene.open(proxy);
-      assert.deepEqual(kinds(await behind.write(collection, inserts(1, "before"), false)), ["written"]);
+      assert.deepEqual(kinds(await behind.write(collection, made(1, "before"), false)), ["written"]);
       const fault = await proxy.freeze({ direction: "downstream" });
-      assert.deepEqual(kinds(await behind.write(collection, inserts(20), true)), all("transient", 20));
+      assert.deepEqual(kinds(await behind.write(collection, made(20), true)), all("transient", 20));
       await proxy.remove(fault);
       await until("all was written", async () => (await scene.stored(collection)).size === 21);
       await until("it is back", async () => (await behind.check()).kind === "available");
-      assert.deepEqual(kinds(await behind.write(collection, inserts(20), false)), all(repeated, 20));
+      assert.deepEqual(kinds(await behind.write(collection, made(20), false)), all(repeated, 20));
       await proxy.delete();
     });
   });

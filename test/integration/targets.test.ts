@@ -8,6 +8,12 @@ import { conforms, type Scene } from "./target-conformance.ts";
 
 conforms("MongoDB conforms", mongo, { repeated: "already-written", poison: { "a\0b": 1 } });
 
+conforms("MongoDB conforms, documents being BSON among others", mongo, {
+  repeated: "already-written",
+  poison: { "a\0b": 1 },
+  asBson: true,
+});
+
 // Of the wrong type for an index of the table: the service refuses the whole request, and names no item.
 conforms("DynamoDB conforms", dynamo, { repeated: "written", poison: { indexed: 5 } });
 

@@ -1,7 +1,5 @@
-import { join } from "node:path";
+import { CLI } from "../../built-cli.ts";
 import type { SinkJob, SinkPeer } from "./peer.ts";
-
-const CLI = join(import.meta.dirname, "../../../src/cli/main.ts");
 
 /** Any will do for a local DynamoDB, and none for no request at all. */
 export const LOCAL_CREDENTIALS = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };

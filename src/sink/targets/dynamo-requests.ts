@@ -6,6 +6,8 @@ export interface Put {
   /** Its place in the batch. */
   readonly index: number;
   readonly operation: Insert | Latest;
+  /** What it is in order with. */
+  readonly group: string | number;
   readonly item: Item;
   readonly bytes: number;
 }
@@ -24,60 +26,72 @@ export const MAX_ITEMS = 25;
 export const MAX_REQUEST_BYTES = Math.floor(16_000_000 / 9);
 
 /**
- * Cuts a batch into requests.
+ * Cuts a batch into requests: side by side what doesn't depend on each other, in waves what does.
  *
- * No request holds an id twice, which DynamoDB would refuse. Of two operations of one id the later stands in a later wave;
- * of an ordered batch each request of inserts is a wave of its own. Those `latest` that follow each other and differ in
- * their ids, which are their keys, share a wave even so.
+ * Puts of one group keep their order: those that follow each other share a request as far as it takes them, the next come in
+ * a later wave. Where the group is a record's key, hot keys so fill requests, and all others go in the first wave. No
+ * request holds an id twice, which DynamoDB would refuse, so long as an id is of one group.
  */
-export function planWaves(puts: readonly Put[], ordered: boolean): readonly Wave[] {
+export function planWaves(puts: readonly Put[]): readonly Wave[] {
   const waves: OpenWave[] = [];
-  const turns = new Map<string, number>();
-  for (const put of puts) {
-    const { id } = put.operation;
-    const turn = ordered ? Math.max(0, waves.length - 1) : (turns.get(id) ?? 0);
-    turns.set(id, turn + 1);
-    const wave = waves[turn];
-    if (wave === undefined || (ordered && !wave.takes(put))) waves.push(new OpenWave(put));
-    else wave.add(put);
+  for (const ofGroup of Map.groupBy(puts, ({ group }) => group).values()) {
+    for (const [turn, part] of inParts(ofGroup).entries()) {
+      let wave = waves[turn];
+      if (wave === undefined) {
+        wave = new OpenWave();
+        waves.push(wave);
+      }
+      wave.add(part);
+    }
   }
   return waves.map(({ requests }) => requests);
 }
 
+/** Neighbours that may share a request. */
+function inParts(puts: readonly Put[]): readonly Request[] {
+  const parts: Request[] = [];
+  let ids = new Set<string>();
+  let bytes = 0;
+  for (const put of puts) {
+    const { kind, id } = put.operation;
+    const part = parts.at(-1);
+    const joins = part?.[0]?.operation.kind === "insert" && kind === "insert" && !ids.has(id);
+    if (part !== undefined && joins && part.length < MAX_ITEMS && bytes + put.bytes <= MAX_REQUEST_BYTES) {
+      part.push(put);
+      ids.add(id);
+      bytes += put.bytes;
+    } else {
+      parts.push([put]);
+      ids = new Set([id]);
+      bytes = put.bytes;
+    }
+  }
+  return parts;
+}
+
 class OpenWave {
   readonly requests: Wave = [];
-  readonly #ids = new Set<string>();
-  readonly #kind: Put["operation"]["kind"];
-  /** The request of inserts that isn't full yet. */
+  /** The request of inserts that may have room. */
   #open: Put[] | undefined;
   #bytes = 0;
 
-  constructor(first: Put) {
-    this.#kind = first.operation.kind;
-    this.add(first);
-  }
-
-  /** Of an ordered batch: whether it may join. */
-  takes(put: Put): boolean {
-    const { kind, id } = put.operation;
-    if (kind !== this.#kind || this.#ids.has(id)) return false;
-    return kind === "latest" || this.#fits(put);
-  }
-
-  add(put: Put): void {
-    this.#ids.add(put.operation.id);
-    if (put.operation.kind === "latest") this.requests.push([put]);
-    else if (this.#open !== undefined && this.#fits(put)) {
-      this.#open.push(put);
-      this.#bytes += put.bytes;
+  add(part: Request): void {
+    if (part[0]?.operation.kind === "latest") {
+      this.requests.push(part);
+      return;
+    }
+    const bytes = part.reduce((sum, put) => sum + put.bytes, 0);
+    if (
+      this.#open !== undefined &&
+      this.#open.length + part.length <= MAX_ITEMS &&
+      this.#bytes + bytes <= MAX_REQUEST_BYTES
+    ) {
+      this.#open.push(...part);
+      this.#bytes += bytes;
     } else {
-      this.#open = [put];
-      this.#bytes = put.bytes;
+      this.#open = [...part];
+      this.#bytes = bytes;
       this.requests.push(this.#open);
     }
-  }
-
-  #fits({ bytes }: Put): boolean {
-    return this.#open !== undefined && this.#open.length < MAX_ITEMS && this.#bytes + bytes <= MAX_REQUEST_BYTES;
   }
 }

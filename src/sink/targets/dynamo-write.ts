@@ -32,53 +32,64 @@ export async function write(
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = operations.map(() => NOT_ATTEMPTED);
   const puts: Put[] = [];
-  let unfitLast: (() => void) | undefined;
+  const unfit: Unfit[] = [];
+  const ended = new Set<Put["group"]>();
   for (const [index, operation] of operations.entries()) {
     const put = assertKind(operation);
+    // Without order only operations of one id depend on each other.
+    const group = ordered ? (operation.orderedBy ?? ALL) : put.id;
+    if (ended.has(group)) continue;
     const made = toItem(put.document, put.id, place.key);
-    if (made.kind === "item") puts.push({ index, operation: put, item: made.item, bytes: made.bytes });
+    if (made.kind === "item") puts.push({ index, operation: put, group, item: made.item, bytes: made.bytes });
     else {
-      const isUnfit = () => {
-        outcomes[index] = dataError(made.code, made.message);
-      };
-      if (ordered) {
-        unfitLast = isUnfit; // nothing behind it may be attempted, and it comes behind what precedes it
-        break;
-      }
-      isUnfit();
+      unfit.push({ index, group, outcome: dataError(made.code, made.message) });
+      if (ordered) ended.add(group); // nothing behind it may be attempted
     }
   }
-  const attempt = new Attempt(place, outcomes, ordered);
-  for (const wave of planWaves(puts, ordered)) {
-    await Promise.all(wave.map((request) => attempt.send(request)));
-    if (!attempt.areInDatabase(wave.flat())) return outcomes;
+  const attempt = new Attempt(place, outcomes);
+  for (const wave of planWaves(puts)) await Promise.all(wave.map((request) => attempt.send(request)));
+  // It comes behind what precedes it.
+  for (const { index, group, outcome } of unfit) {
+    if (!ordered || !attempt.hasFailed(group)) outcomes[index] = outcome;
   }
-  unfitLast?.();
   return outcomes;
+}
+
+/** The group of ordered operations that don't say what they are ordered by. */
+const ALL = "";
+
+/** An operation that can't be made an item. */
+interface Unfit {
+  readonly index: number;
+  readonly group: Put["group"];
+  readonly outcome: Outcome;
 }
 
 class Attempt {
   readonly #place: Place;
   readonly #outcomes: Outcome[];
-  readonly #ordered: boolean;
+  readonly #failed = new Set<Put["group"]>();
   /** A request has met an outage: those that haven't begun stay so. */
   #isAway = false;
 
-  constructor(place: Place, outcomes: Outcome[], ordered: boolean) {
+  constructor(place: Place, outcomes: Outcome[]) {
     this.#place = place;
     this.#outcomes = outcomes;
-    this.#ordered = ordered;
   }
 
-  areInDatabase(puts: readonly Put[]): boolean {
-    return puts.every(({ index }) => isInDatabase(this.#outcomes[index]));
+  /** Whether something of it isn't in the database. */
+  hasFailed(group: Put["group"]): boolean {
+    return this.#failed.has(group);
   }
 
+  /** Sends what doesn't stand behind something that failed. */
   async send(request: Request): Promise<void> {
-    const [first] = request;
-    if (first?.operation.kind === "latest") {
-      this.#outcomes[first.index] = await this.#putIfNewer(first, first.operation);
-    } else await this.#putAll(request);
+    const puts = request.filter(({ group }) => !this.#failed.has(group));
+    const [first] = puts;
+    if (first === undefined) return;
+    if (first.operation.kind === "latest") this.#outcomes[first.index] = await this.#putIfNewer(first, first.operation);
+    else await this.#putAll(puts);
+    for (const { index, group } of puts) if (!isInDatabase(this.#outcomes[index])) this.#failed.add(group);
   }
 
   /** By one BatchWriteItem; by several where the service refuses an item that it doesn't name. */
@@ -110,9 +121,8 @@ class Attempt {
 
   async #inHalves(puts: readonly Put[]): Promise<void> {
     const middle = puts.length >> 1;
-    const first = puts.slice(0, middle);
-    await this.#putAll(first);
-    if (!this.#ordered || this.areInDatabase(first)) await this.#putAll(puts.slice(middle));
+    await this.send(puts.slice(0, middle));
+    await this.send(puts.slice(middle));
   }
 
   /** Atomic: whether it is newer is judged by the service, in the moment of writing. */

@@ -6,9 +6,9 @@
  * - `insert`: an item under the record's origin, put whole. One that is repeated replaces itself by the same, so nothing
  *   changes; that can't be told from a first writing, so both are `written`. An item that an application has changed since
  *   would be set back by a replay, and one that it has deleted written again.
- *   With `ordered`, requests of up to 25 are sent one after the other, and none behind one that wasn't done completely.
- *   Inside a request DynamoDB knows no order: of its items, which all have ids of their own, a reader may see any first, and
- *   where one is left unprocessed, others of that request are there already.
+ *   With `ordered`, those of one key go in requests of up to 25 one after the other, and none behind one that wasn't done
+ *   completely; those of different keys side by side. Inside a request DynamoDB knows no order: of its items, which all have
+ *   ids of their own, a reader may see any first, and where one is left unprocessed, others of that request are there already.
  * - `latest`: one conditional put, so it is atomic: a state is replaced only by a newer version of the same source, and a
  *   repeat or a late replay changes nothing (`already-written`). What stands under the key without a version of that source
  *   is left alone: a data error. With `ordered`, those of one key take effect one after the other, those of different keys

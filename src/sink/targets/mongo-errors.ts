@@ -149,6 +149,11 @@ function isSystemError(error: unknown): boolean {
   return error instanceof Error && "code" in error && /^E(?!RR_)/.test(String(error.code));
 }
 
+/** An InternalError: it passes, as a rule, but says nothing of its cause. */
+export function isInternal(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === 1;
+}
+
 /** What to throw for an error of class `refused`. */
 export function refused(cause: unknown): SpillwayError {
   return new SpillwayError("DATABASE_REFUSED", `The database refuses to write: ${messageOf(cause)}`, {

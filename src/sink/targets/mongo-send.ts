@@ -50,7 +50,7 @@ export async function send(batch: Batch): Promise<Reply> {
   let bytes = 0;
   for (const operation of operations) bytes += operation.bytes;
   if (bytes <= COMMAND_BYTES) return await sendAsCommand(batch);
-  return batch.command === "insert" ? await insertInParts(batch) : await sendInHalves(batch);
+  return operations.every(({ kind }) => kind === "insert") ? await insertInParts(batch) : await sendInHalves(batch);
 }
 
 /** All in one document, which the driver makes in half the time that it takes for each on its own. */

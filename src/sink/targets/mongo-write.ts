@@ -1,10 +1,11 @@
 import { BSON, MongoAPIError, MongoError } from "mongodb";
 import { messageOf, SpillwayError } from "../../errors.ts";
-import type { Insert, Latest, Operation } from "../operations.ts";
+import type { Insert, InsertBson, Latest, Operation } from "../operations.ts";
 import { type Standing, UNLIKE_VERSION } from "../standing.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../target.ts";
 import { COMMANDS, type CommandName, statementOf } from "./mongo-commands.ts";
-import { classOf, classOfDocumentError, isDuplicateKey, refused } from "./mongo-errors.ts";
+import { hasConflict, uniqueIndexes } from "./mongo-conflicts.ts";
+import { classOf, classOfDocumentError, isDuplicateKey, isInternal, refused } from "./mongo-errors.ts";
 import { findEach, findSet, standings } from "./mongo-lookups.ts";
 import { type Failure, type Place, type Reply, send } from "./mongo-send.ts";
 
@@ -80,7 +81,7 @@ async function writeSort(
   try {
     reply = await send({ ...place, operations, ordered });
   } catch (error) {
-    return await nothingKnown(operations, ordered, error, attempt);
+    return await nothingKnown(place, operations, ordered, error, attempt);
   }
   if (leavesOut(operations, ordered, reply)) {
     if (operations.length > 1) return await inHalves(operations, ordered, UNACCOUNTED, attempt);
@@ -102,7 +103,7 @@ const UNACCOUNTED = new SpillwayError(
  * sure to count, each as one.
  */
 function leavesOut(operations: readonly Operation[], ordered: boolean, { failures, done }: Reply): boolean {
-  if (done === undefined || !operations.every(({ kind }) => kind === "insert" || kind === "latest")) return false;
+  if (done === undefined || !operations.every((one) => isInsert(one) || one.kind === "latest")) return false;
   if (done === "unsaid") return failures.length > 0 && operations.length > 1;
   const [first] = failures;
   return done < (ordered && first !== undefined ? first.index : operations.length - failures.length);
@@ -110,6 +111,7 @@ function leavesOut(operations: readonly Operation[], ordered: boolean, { failure
 
 /** The driver or the server has thrown: nothing was written, or it isn't known what. */
 async function nothingKnown(
+  place: SortPlace,
   operations: readonly Operation[],
   ordered: boolean,
   error: unknown,
@@ -121,6 +123,9 @@ async function nothingKnown(
   }
   switch (classOf(error)) {
     case "transient":
+      if (place.command === "update" && isInternal(error)) {
+        return await perhapsConflicts(place, operations, ordered, error, attempt);
+      }
       return operations.map(() => transient(error));
     case "data":
       return await inHalves(operations, ordered, error, attempt);
@@ -128,6 +133,35 @@ async function nothingKnown(
       throw refused(error);
   }
 }
+
+/**
+ * The server failed and says nothing of why. Where there is a unique index it may be that an operation violates it: halves
+ * are tried until one is alone, and then its index is looked up. At the first that stays unexplained it is an outage.
+ */
+async function perhapsConflicts(
+  place: SortPlace,
+  operations: readonly Operation[],
+  ordered: boolean,
+  error: unknown,
+  attempt: Attempt,
+): Promise<readonly Outcome[]> {
+  const outage = () => operations.map(() => transient(error));
+  try {
+    const indexes = await uniqueIndexes(place);
+    if (indexes.length === 0) return outage();
+    const [only] = operations;
+    if (only !== undefined && operations.length === 1) {
+      return (await hasConflict(place, only, indexes)) ? [dataError(DUPLICATE, CONFLICT)] : outage();
+    }
+  } catch (lookup) {
+    if (classOf(lookup) !== "transient") throw refused(lookup);
+    return outage();
+  }
+  return await inHalves(operations, ordered, error, attempt);
+}
+
+const DUPLICATE = 11_000;
+const CONFLICT = "the server fails without saying why, and another document has its values in a unique index";
 
 async function partlyWritten(
   place: SortPlace,
@@ -149,7 +183,7 @@ async function partlyWritten(
   const [first] = failures;
   if (!ordered || first === undefined) return outcomes;
   outcomes.fill(NOT_ATTEMPTED, first.index + 1);
-  if (outcomes[first.index]?.kind === "already-written" && operations.every(({ kind }) => kind === "insert")) {
+  if (outcomes[first.index]?.kind === "already-written" && operations.every(isInsert)) {
     await lookAhead(place, operations, first.index + 1, unclear.length === 0, outcomes);
   }
   return outcomes;
@@ -183,18 +217,20 @@ async function clearUp(
   unclear: readonly Failure[],
   outcomes: Outcome[],
 ): Promise<void> {
-  const of = <K extends Operation["kind"]>(kind: K) =>
-    unclear.map(({ index }) => operations[index]).filter((operation) => operation?.kind === kind);
+  const asked = unclear.map(({ index }) => operations[index] as Operation);
   try {
     const inserted = await findEach(
       place,
-      (of("insert") as Insert[]).map(({ id }) => id),
+      asked.filter(isInsert).map(({ id }) => id),
     );
-    const standing = await standings(place, of("latest") as Latest[]);
+    const standing = await standings(
+      place,
+      asked.filter((operation) => operation.kind === "latest"),
+    );
     for (const failure of unclear) {
       const operation = operations[failure.index] as Operation;
       outcomes[failure.index] =
-        operation.kind === "insert" && inserted.has(operation.id)
+        isInsert(operation) && inserted.has(operation.id)
           ? ALREADY_WRITTEN
           : operation.kind === "latest"
             ? (latestOutcome(standing.get(operation.id), failure) ?? (await secondTry(place, operation)))
@@ -246,7 +282,7 @@ async function lookAhead(
   namesIndexes: boolean,
   outcomes: Outcome[],
 ): Promise<void> {
-  const ids = operations.map((operation) => (operation as Insert).id);
+  const ids = operations.map((operation) => (operation as Insert | InsertBson).id);
   try {
     for (let start = from; start < ids.length; ) {
       const some = ids.slice(start, namesIndexes ? ids.length : start + LOOK_AHEAD);
@@ -264,6 +300,7 @@ async function lookAhead(
 function findUnfit(operations: readonly Operation[]): ReadonlyMap<number, Outcome> {
   const unfit = new Map<number, Outcome>();
   for (const [i, operation] of operations.entries()) {
+    if (operation.kind === "insert-bson") continue; // small, and BSON already
     try {
       const statement = statementOf(operation);
       const bytes = BSON.calculateObjectSize("document" in operation ? operation.document : statement);
@@ -308,8 +345,13 @@ async function inHalves(
   const middle = operations.length >> 1;
   const first = await attempt(operations.slice(0, middle));
   const behind = operations.slice(middle);
-  if (ordered && !first.every(isInDatabase)) return [...first, ...behind.map(() => NOT_ATTEMPTED)];
+  const isAway = first.some(({ kind }) => kind === "transient");
+  if (isAway || (ordered && !first.every(isInDatabase))) return [...first, ...behind.map(() => NOT_ATTEMPTED)];
   return [...first, ...(await attempt(behind))];
+}
+
+function isInsert(operation: Operation): operation is Operation & (Insert | InsertBson) {
+  return operation.kind === "insert" || operation.kind === "insert-bson";
 }
 
 /** Tries some of a batch, for a start or instead of all. */

@@ -3,7 +3,7 @@
  *
  * Guarantee: `written` and `already-written` mean that the server has acknowledged the document under the write concern of
  * the URL, or else the server's default (majority, on replica sets).
- * - `insert`: its `_id` is the record's origin, so one that is repeated finds its `_id` taken and changes nothing. Only a
+ * - `insert`, `insert-bson`: its `_id` is the record's origin, so one that is repeated finds its `_id` taken and changes nothing. Only a
  *   duplicate on `_id` counts as already written: one on any other index is a data error. A document that the database
  *   has deleted, or an application changed its `_id`, would be written again by a replay.
  * - `latest`: one upsert whose filter lets only an older version be replaced, so it is atomic, and a repeat or a late
@@ -77,7 +77,7 @@ export function openMongoTarget(options: MongoTargetOptions): MongoTarget {
   return new MongoTarget(client, client.db(database), inTime(writeTimeoutMs), indexes);
 }
 
-const KINDS: ReadonlySet<OperationKind> = new Set(["insert", "latest", "update", "delete"]);
+const KINDS: ReadonlySet<OperationKind> = new Set(["insert", "insert-bson", "latest", "update", "delete"]);
 
 export class MongoTarget implements Target {
   readonly kinds = KINDS;

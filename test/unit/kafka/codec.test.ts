@@ -40,7 +40,7 @@ test("what is written is read back, however large", () => {
         ),
         { maxLength: 5 },
       ),
-      none: fc.option(fc.array(fc.integer({ min: -32768, max: 32767 }), { maxLength: 200 })),
+      none: fc.option(fc.array(fc.integer({ min: -32768, max: 32767 }), { maxLength: 200, size: "max" })),
     },
     { noNullPrototype: true },
   );

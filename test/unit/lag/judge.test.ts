@@ -34,6 +34,7 @@ function factsOf(looks: readonly Look[], facts: Partial<PartitionFacts> = {}): P
     heldBack: 0,
     blocking: undefined,
     parked: 0,
+    parkedMs: undefined,
     arrivalPerSecond: undefined,
     ...facts,
   };
@@ -58,7 +59,10 @@ test("each status for what it says", () => {
   assert.equal(statusOf(looksOf([10, 100], [11, 150], [12, 200])), "falling behind");
   assert.equal(statusOf(STANDING), "stalled");
   assert.equal(statusOf(STANDING, { reader: { kind: "somebody" } }), "stalled");
-  assert.equal(statusOf(STANDING, { parked: 1 }), "parked");
+  assert.equal(statusOf(STANDING, { parked: 1 }), "stalled");
+  assert.equal(statusOf(looksOf([100, 100]), { parked: 1 }), "parked");
+  assert.equal(statusOf(looksOf([10, 100], [11, 150], [12, 200]), { parked: 1 }), "parked");
+  assert.equal(statusOf(looksOf([10, 100]), { parked: 1, logStart: 11n }), "losing data");
   assert.equal(statusOf(STANDING, { reader: { kind: "nobody", members: 3 } }), "falling behind");
   assert.equal(statusOf(looksOf([10, 100]), { logStart: 11n }), "losing data");
   assert.equal(statusOf(looksOf([101, 100])), "losing data");
@@ -134,7 +138,7 @@ test("a verdict follows from the facts, whatever they are", () => {
       assert.ok(reason.length > 0);
       assert.equal(status === "losing data", now.committed < BigInt(logStart));
       if (status === "losing data") return;
-      assert.equal(status === "parked", parked > 0);
+      assert.equal(status === "parked", parked > 0 && judge({ ...facts, parked: 0 }).status !== "stalled");
       if (status === "parked") return;
       assert.equal(status === "caught up" || (status === "idle" && !now.isWaiting), !now.isWaiting, status);
       if (!now.isWaiting) return;
@@ -156,6 +160,14 @@ test("a verdict follows from the facts, whatever they are", () => {
       }
     }),
     { numRuns: 1_000 },
+  );
+});
+
+test("how many keys are parked is told, and for how long", () => {
+  const reasonOf = (parked: number, parkedMs?: number) => judge(factsOf(looksOf([1, 1]), { parked, parkedMs })).reason;
+  assert.deepEqual(
+    [reasonOf(1), reasonOf(1, 4_000), reasonOf(3, 7_200_000)],
+    ["1 key put aside", "1 key put aside, for 4 s", "3 keys put aside, the first for 2 h"],
   );
 });
 

@@ -28,7 +28,7 @@ const pieces: fc.Arbitrary<readonly Piece[]> = fc.array(
     fc.record({ kind: fc.constantFrom("abort" as const, "commit" as const) }),
     fc.record({ kind: fc.constant("hole" as const), offsets: count }),
   ),
-  { maxLength: 25 },
+  { maxLength: 25, size: "max" },
 );
 
 /** A fetch response's part, read from an offset on. */

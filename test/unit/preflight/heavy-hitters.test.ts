@@ -5,6 +5,7 @@ import { HeavyHitters } from "../../../src/preflight/heavy-hitters.ts";
 
 const adds = fc.array(fc.tuple(fc.integer({ min: 0, max: 40 }).map(String), fc.integer({ min: 1, max: 9 })), {
   maxLength: 400,
+  size: "max",
 });
 
 test("a count is never more than the true one, short by the error at most, and that is bounded", () => {

@@ -29,6 +29,7 @@ function keyed(keys: readonly (string | null)[]): NewRecord[] {
 const keys = fc.array(fc.option(fc.constantFrom("a", "b", "c", "backfill-1", "backfill-2")), {
   minLength: 1,
   maxLength: 80,
+  size: "max",
 });
 
 test("counts agree with counting one by one: keys, routes, partitions of the target", () => {

@@ -31,7 +31,7 @@ test("what is due never falls, starts within bounds and ends with everything", (
       fc.integer({ min: 0, max: 100_000 }),
       shapes,
       fc.double({ min: 0.1, max: 1_000, noNaN: true }),
-      fc.array(fc.double({ min: 0, max: 1.2, noNaN: true }), { maxLength: 30 }),
+      fc.array(fc.double({ min: 0, max: 1.2, noNaN: true }), { maxLength: 30, size: "max" }),
       (records, shape, compression, moments) => {
         const { durationMs, due } = timetable(records, shape, compression);
         let before = 0;

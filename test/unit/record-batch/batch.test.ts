@@ -38,7 +38,7 @@ const one: NewRecord = { key: Buffer.from("k"), value: Buffer.from("v"), timesta
 test("what is built is read back, whatever it is", () => {
   fc.assert(
     fc.property(
-      fc.array(anyRecord, { minLength: 1, maxLength: 20 }),
+      fc.array(anyRecord, { minLength: 1, maxLength: 20, size: "max" }),
       fc.constantFrom(...layout.CODECS),
       (records, codec) => {
         const read = [...readRecords(fetched(batchOf(records, { baseOffset: 100n, codec })))];

@@ -6,8 +6,8 @@ import type { AbortedTransaction } from "../../../src/record-batch/aborted.ts";
 import * as layout from "../../../src/record-batch/layout.ts";
 import { readRecords } from "../../../src/record-batch/records.ts";
 import { Pace } from "../../../src/relay/pace.ts";
-import { inPieces, onceFor } from "../../../src/relay/pieces.ts";
-import { limitsBy, parseSettings } from "../../../src/relay/settings.ts";
+import { atFirst, inPieces, onceFor } from "../../../src/relay/pieces.ts";
+import { limitsBy, parseSetting } from "../../../src/relay/settings.ts";
 import { batchOf, marker } from "../../helpers/batches.ts";
 
 function fetchedOf(batches: readonly Buffer[], from: bigint, to: bigint): FetchedPartition {
@@ -138,27 +138,65 @@ async function* only(part: FetchedPartition): AsyncGenerator<FetchedPartition> {
   yield part;
 }
 
-test("a batch that can't be read is told once, whichever pieces it lies in", async () => {
+test("a batch that can't be read is told once, whichever pieces it lies in and wherever a crash comes between", async () => {
   const broken = batchOf(recordsFrom(10, 10), { baseOffset: 10n });
   broken[broken.length - 1] = (broken[broken.length - 1] ?? 0) ^ 1;
   const batches = [batchOf(recordsFrom(0, 10)), broken, batchOf(recordsFrom(20, 10), { baseOffset: 20n })];
-  for (const [from, recordsPerSecond] of [0, 5, 13].flatMap((from) =>
-    [4, 12, 36, 1_000].map((rate) => [from, rate] as const),
-  )) {
-    let now = 0;
-    const pace = new Pace({ recordsPerSecond }, () => now);
-    const part = fetchedOf(batches, BigInt(from), 30n);
-    const told: bigint[] = [];
-    const read: bigint[] = [];
-    for await (const piece of inPieces(only(part), { job: undefined, pace, signal: new AbortController().signal })) {
-      const onPoison = onceFor(piece, ({ baseOffset }) => told.push(baseOffset));
-      const records = [...readRecords(piece, onPoison)].filter(({ offset }) => offset < piece.nextOffset);
-      read.push(...records.map(({ offset }) => offset));
-      pace.spend(Number(piece.nextOffset - piece.fetchOffset), piece.bytes);
-      now += pace.waitMs() + 1;
+  const pieces = fc.record({ from: fc.nat(19), recordsPerSecond: fc.constantFrom(4, 12, 36, 1_000) });
+  await fc.assert(
+    fc.asyncProperty(pieces, fc.array(fc.nat(10), { maxLength: 5 }), async ({ from, recordsPerSecond }, crashes) => {
+      let now = 0;
+      const pace = new Pace({ recordsPerSecond }, () => now);
+      const told: bigint[] = [];
+      const read: bigint[] = [];
+      // What a piece tells and where it ends are one transaction.
+      let committed = BigInt(from);
+      for (const piecesToCrash of [...crashes, Infinity]) {
+        if (committed === 30n) break;
+        const part = fetchedOf(batches.slice(committed < 10n ? 0 : committed < 20n ? 1 : 2), committed, 30n);
+        let left = piecesToCrash;
+        for await (const piece of inPieces(only(part), {
+          job: undefined,
+          pace,
+          signal: new AbortController().signal,
+        })) {
+          if (left-- === 0) break;
+          const onPoison = onceFor(piece, ({ baseOffset }) => told.push(baseOffset));
+          const records = [...readRecords(piece, onPoison)].filter(({ offset }) => offset < piece.nextOffset);
+          read.push(...records.map(({ offset }) => offset));
+          committed = piece.nextOffset;
+          pace.spend(Number(piece.nextOffset - piece.fetchOffset), piece.bytes);
+          now += pace.waitMs() + 1;
+        }
+      }
+      assert.deepEqual(told, [10n]);
+      assert.equal(read.length, (from < 10 ? 10 - from : 0) + 10);
+    }),
+  );
+});
+
+test("a batch that can't be read is told at once to who ends there, and by the end of a job inside it", () => {
+  const broken = batchOf(recordsFrom(10, 10), { baseOffset: 10n });
+  broken[broken.length - 1] = (broken[broken.length - 1] ?? 0) ^ 1;
+  const part = fetchedOf([batchOf(recordsFrom(0, 10)), broken], 0n, 20n);
+  for (const [endOffset, isLast, tellsAtFirst, tellsOnce] of [
+    [10n, false, false, false],
+    [15n, false, true, false],
+    [15n, true, true, true],
+    [20n, false, true, true],
+  ] as const) {
+    const piece = { ...part, endOffset, nextOffset: endOffset, isLast, bytes: 0 };
+    for (const [telling, tells] of [
+      [atFirst, tellsAtFirst],
+      [onceFor, tellsOnce],
+    ] as const) {
+      let told = 0;
+      for (const _ of readRecords(
+        piece,
+        telling(piece, () => told++),
+      ));
+      assert.equal(told, tells ? 1 : 0, `${telling.name} up to ${endOffset}`);
     }
-    assert.deepEqual(told, [10n], `from ${from} at ${recordsPerSecond}/s`);
-    assert.equal(read.length, (from < 10 ? 10 - from : 0) + 10);
   }
 });
 
@@ -232,12 +270,10 @@ test("what a relay is told goes before its options; what nobody has said stays a
     bytesPerSecond: 1_000,
     paused: true,
   });
-  assert.deepEqual(parseSettings('{"recordsPerSecond":5,"bytesPerSecond":null,"paused":false,"other":1}'), {
-    recordsPerSecond: 5,
-    bytesPerSecond: null,
-    paused: false,
-  });
-  for (const text of ["", "null", "[]", "7", '{"recordsPerSecond":"5","bytesPerSecond":0,"paused":1}']) {
-    assert.deepEqual(parseSettings(text), {}, text);
-  }
+  assert.deepEqual(parseSetting("recordsPerSecond", "5"), { recordsPerSecond: 5 });
+  assert.deepEqual(parseSetting("bytesPerSecond", "null"), { bytesPerSecond: null });
+  assert.deepEqual(parseSetting("paused", "false"), { paused: false });
+  for (const text of ["", "[]", '"5"', "0", "1e999", "{"])
+    assert.deepEqual(parseSetting("bytesPerSecond", text), {}, text);
+  for (const text of ["", "null", "1"]) assert.deepEqual(parseSetting("paused", text), {}, text);
 });

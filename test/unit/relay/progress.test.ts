@@ -80,7 +80,7 @@ test("giving way halves the pace each second down to a hundredth, and comes back
 test("giving way never stops for good, and what it learns of the free pace is never above what was done", () => {
   const step = fc.record({ isOver: fc.boolean(), perSecond: fc.double({ min: 0, max: 1e6, noNaN: true }) });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 100, size: "max" }), (steps) => {
       let state: ReturnType<typeof nextYielding> = { ceiling: undefined, free: 0 };
       let most = 0;
       for (const { isOver, perSecond } of steps) {

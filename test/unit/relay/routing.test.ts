@@ -101,38 +101,42 @@ test("each record goes to the first rule's topic that fits, with its key and ord
   const to = fc.constantFrom<Rule["to"]>("drop", { topic: "x", partitions: 3 }, { topic: "y", partitions: 7 });
   const rule: fc.Arbitrary<Rule> = fc.record({ when: condition, to });
   fc.assert(
-    fc.property(fc.array(record, { maxLength: 40 }), fc.array(rule, { maxLength: 4 }), (records, rules) => {
-      const times = records.map((one, i) => ({
-        ...one,
-        timestamp: Date.now() - 20_000 + i,
-        headers: [...(one.headers ?? []), { key: "n", value: Buffer.from(String(i)) }],
-      }));
-      const { sent, dropped } = transcode(times, rules);
-      const wanted = times.map(
-        (one) =>
-          rules.find(({ when }) => when.kind !== "window" && (when.kind === "older-than" || fits(when, one)))?.to ??
-          MAIN,
-      );
-      assert.equal(dropped, wanted.filter((way) => way === "drop").length);
-      for (const target of [MAIN, { topic: "x", partitions: 3 }, { topic: "y", partitions: 7 }]) {
-        const numbers = (sent.get(target.topic) ?? []).map((got) => numberOf(got));
-        const due = wanted.flatMap((way, i) => (way !== "drop" && way.topic === target.topic ? [i] : []));
-        assert.deepEqual(
-          numbers.toSorted((a, b) => a - b),
-          due,
+    fc.property(
+      fc.array(record, { maxLength: 40, size: "max" }),
+      fc.array(rule, { maxLength: 4 }),
+      (records, rules) => {
+        const times = records.map((one, i) => ({
+          ...one,
+          timestamp: Date.now() - 20_000 + i,
+          headers: [...(one.headers ?? []), { key: "n", value: Buffer.from(String(i)) }],
+        }));
+        const { sent, dropped } = transcode(times, rules);
+        const wanted = times.map(
+          (one) =>
+            rules.find(({ when }) => when.kind !== "window" && (when.kind === "older-than" || fits(when, one)))?.to ??
+            MAIN,
         );
-        for (const [partition, ofPartition] of Map.groupBy(sent.get(target.topic) ?? [], (got) => got.partition)) {
-          for (const { key } of ofPartition) {
-            if (key !== null) assert.equal(partitionForKey(key, 0, key.length, target.partitions), partition);
-          }
-          const keyed = ofPartition.filter(({ key }) => key !== null).map(numberOf);
+        assert.equal(dropped, wanted.filter((way) => way === "drop").length);
+        for (const target of [MAIN, { topic: "x", partitions: 3 }, { topic: "y", partitions: 7 }]) {
+          const numbers = (sent.get(target.topic) ?? []).map((got) => numberOf(got));
+          const due = wanted.flatMap((way, i) => (way !== "drop" && way.topic === target.topic ? [i] : []));
           assert.deepEqual(
-            keyed,
-            keyed.toSorted((a, b) => a - b),
+            numbers.toSorted((a, b) => a - b),
+            due,
           );
+          for (const [partition, ofPartition] of Map.groupBy(sent.get(target.topic) ?? [], (got) => got.partition)) {
+            for (const { key } of ofPartition) {
+              if (key !== null) assert.equal(partitionForKey(key, 0, key.length, target.partitions), partition);
+            }
+            const keyed = ofPartition.filter(({ key }) => key !== null).map(numberOf);
+            assert.deepEqual(
+              keyed,
+              keyed.toSorted((a, b) => a - b),
+            );
+          }
         }
-      }
-    }),
+      },
+    ),
   );
 });
 

@@ -91,6 +91,7 @@ test("the page holds its curves and, word for word, its figures", () => {
     pace: SHORT_PACE,
     figures: [figures()],
     ladders: [],
+    operations: [],
   };
   const page = reportPage(report);
   assert.deepEqual(reportOf(page), report);

@@ -168,6 +168,7 @@ test("a ladder's result and page hold their figures, ours, and what theirs assum
     machine: { cpu: "", cores: 2, memoryMiB: 1, system: "" },
     pace: { warmupMs: 1, quietMs: 1, floodMs: 1, isFull: true },
     perTopic: perTopic(),
+    operations: [],
   });
   for (const words of ["1500+/s", "12.3/s", "FerretDB", "was killed", "20 run side by side"]) {
     assert.ok(page.includes(words), words);

@@ -36,7 +36,7 @@ test("a recent mean follows a change within some values", () => {
 });
 
 test("a batch is as much of the queue as its bounds allow, and never nothing", () => {
-  const queue = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 50 });
+  const queue = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 50, size: "max" });
   fc.assert(
     fc.property(queue, fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 300 }), (sizes, records, bytes) => {
       const left = [...sizes];

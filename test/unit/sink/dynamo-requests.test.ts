@@ -4,28 +4,32 @@ import fc from "fast-check";
 import { toItem } from "../../../src/sink/targets/dynamo-items.ts";
 import { MAX_ITEMS, MAX_REQUEST_BYTES, type Put, planWaves } from "../../../src/sink/targets/dynamo-requests.ts";
 
-function put(index: number, kind: "insert" | "latest", id: string, bytes = 100): Put {
+function put(index: number, kind: "insert" | "latest", id: string, group: string | number = id, bytes = 100): Put {
   const version = { source: "s", order: BigInt(index) };
   const common = { id, document: {}, bytes };
   const operation = kind === "insert" ? ({ kind, ...common } as const) : ({ kind, version, ...common } as const);
-  return { index, operation, item: {}, bytes };
+  return { index, operation, group, item: {}, bytes };
 }
 
+/** Ids of one group each, as an id comes of a record or of its key. */
 const batches = fc
-  .array(
-    fc.record({
-      kind: fc.constantFrom("insert", "insert", "insert", "latest"),
-      id: fc.nat(60).map(String),
-      bytes: fc.oneof({ weight: 5, arbitrary: fc.constant(100) }, { weight: 1, arbitrary: fc.constant(400_000) }),
-    }),
-    { maxLength: 150, size: "max" },
+  .tuple(
+    fc.array(
+      fc.record({
+        kind: fc.constantFrom("insert", "insert", "insert", "latest"),
+        id: fc.nat(60),
+        bytes: fc.oneof({ weight: 5, arbitrary: fc.constant(100) }, { weight: 1, arbitrary: fc.constant(400_000) }),
+      }),
+      { maxLength: 150, size: "max" },
+    ),
+    fc.constantFrom(1, 3, 61),
   )
-  .map((all) => all.map(({ kind, id, bytes }, i) => put(i, kind, id, bytes)));
+  .map(([all, groups]) => all.map(({ kind, id, bytes }, i) => put(i, kind, String(id), id % groups, bytes)));
 
-test("each operation is sent once, in requests that DynamoDB takes, those of one id one after the other", () => {
+test("each operation is sent once, in requests that DynamoDB takes, those of one group one after the other", () => {
   fc.assert(
-    fc.property(batches, fc.boolean(), (puts, ordered) => {
-      const waves = planWaves(puts, ordered);
+    fc.property(batches, (puts) => {
+      const waves = planWaves(puts);
       const sent = waves.flat(2).map(({ index }) => index);
       assert.deepEqual(
         sent.toSorted((a, b) => a - b),
@@ -37,28 +41,33 @@ test("each operation is sent once, in requests that DynamoDB takes, those of one
         assert.ok(request.length <= (request[0]?.operation.kind === "latest" ? 1 : MAX_ITEMS));
         assert.ok(request.reduce((sum, { bytes }) => sum + bytes, 0) <= MAX_REQUEST_BYTES);
       }
-      const wavesOfId = new Map<string, number>();
-      for (const [i, wave] of waves.entries()) {
-        const ids = wave.flat().map(({ operation }) => operation.id);
-        assert.equal(new Set(ids).size, ids.length, "an id twice in a wave");
-        for (const { index, operation } of wave.flat()) {
-          assert.ok(index > (wavesOfId.get(operation.id) ?? -1));
-          wavesOfId.set(operation.id, index);
+      const last = new Map<string | number, number>();
+      for (const wave of waves) {
+        const requestOf = new Map<string | number, readonly Put[]>();
+        for (const request of wave) {
+          for (const put of request) {
+            assert.equal(requestOf.get(put.group) ?? request, request, "a group in two requests of a wave");
+            requestOf.set(put.group, request);
+            assert.ok(put.index > (last.get(put.group) ?? -1));
+            last.set(put.group, put.index);
+          }
         }
-        if (!ordered) continue;
-        assert.ok(wave.length === 1 || wave.flat().every(({ operation }) => operation.kind === "latest"));
-        const last = waves[i - 1]?.flat().at(-1)?.index ?? -1;
-        assert.ok(wave.flat().every(({ index }) => index > last));
       }
+      const waiting = waves.findIndex((wave) => wave.length === 0);
+      assert.equal(waiting, -1, "a wave of nothing");
     }),
   );
 });
 
-test("500 inserts are 20 requests: all at once, or one by one", () => {
-  const puts = Array.from({ length: 500 }, (_, i) => put(i, "insert", String(i)));
-  const sizes = (ordered: boolean) => planWaves(puts, ordered).map((wave) => wave.map(({ length }) => length));
-  assert.deepEqual(sizes(false), [new Array(20).fill(25)]);
-  assert.deepEqual(sizes(true), new Array(20).fill([25]));
+test("500 inserts are 20 requests: all at once, one by one, or side by side for each of a few keys", () => {
+  const sizes = (keys: number) => {
+    const puts = Array.from({ length: 500 }, (_, i) => put(i, "insert", String(i), i % keys));
+    return planWaves(puts).map((wave) => wave.map(({ length }) => length));
+  };
+  assert.deepEqual(sizes(500), [new Array(20).fill(25)]);
+  assert.deepEqual(sizes(1), new Array(20).fill([25]));
+  assert.deepEqual(sizes(4), new Array(5).fill(new Array(4).fill(25)));
+  assert.deepEqual(sizes(250), [[...new Array(20).fill(24), 20]]);
 });
 
 test("a full request is no larger than DynamoDB takes, whatever is in it", () => {

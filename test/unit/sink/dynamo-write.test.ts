@@ -94,31 +94,40 @@ function isDone(outcome: Outcome | undefined): boolean {
   return outcome?.kind === "written" || outcome?.kind === "already-written";
 }
 
-test("inserts: each outcome is what became of the item, and an ordered batch ends at what wasn't done", async () => {
+test("inserts: each outcome is what became of the item, and an ordered batch ends, for each key, at what wasn't done", async () => {
+  const items = fc.array(fc.record({ fate: fates, key: fc.nat(200) }), { maxLength: 120, size: "max" });
   await fc.assert(
-    fc.asyncProperty(fc.array(fates, { maxLength: 120, size: "max" }), fc.boolean(), async (all, ordered) => {
+    fc.asyncProperty(items, fc.constantFrom(undefined, 1, 4, 200), async (all, keys) => {
+      const ordered = keys !== undefined;
       const service = new Service();
-      const batch = all.map((fate, i) =>
-        insertOf(`id-${i}`, { fate, tag: `id-${i}`, ...(fate === "unfit" ? { n: Number.NaN } : {}) }),
-      );
+      const batch = all.map(({ fate, key }, i) => ({
+        ...insertOf(`id-${i}`, { fate, tag: `id-${i}`, ...(fate === "unfit" ? { n: Number.NaN } : {}) }),
+        ...(ordered ? { orderedBy: key % keys } : {}),
+      }));
       const outcomes = await write(service.place, batch, ordered);
       assert.equal(outcomes.length, batch.length);
       for (const [i, outcome] of outcomes.entries()) {
-        const fate = all[i] as Fate;
+        const fate = all[i]?.fate as Fate;
         assert.equal(outcome.kind === "written", service.items.has(`id-${i}`), `${fate}: ${outcome.kind}`);
         if (outcome.kind === "data-error") assert.ok(fate === "poison" || fate === "unfit");
         if (outcome.kind === "transient") assert.notEqual(fate, "poison");
       }
-      const isAway = all.includes("throttled");
+      const isAway = all.some(({ fate }) => fate === "throttled");
       if (!ordered && !isAway) assert.ok(outcomes.every(({ kind }) => kind !== "not-attempted"));
-      assert.ok(all.every((fate) => fate === "good") === outcomes.every(isDone));
+      assert.ok(all.every(({ fate }) => fate === "good") === outcomes.every(isDone));
       if (!ordered) return;
-      const first = outcomes.findIndex((outcome) => !isDone(outcome));
-      const tried = outcomes.findLastIndex(({ kind }) => kind !== "not-attempted");
-      // Only what shares its request can have been tried behind it.
-      if (first >= 0) assert.ok(tried - first < 25, `${first} failed, ${tried} was tried`);
-      const firstBad = all.findIndex((fate) => fate === "poison" || fate === "unfit");
-      if (first >= 0 && first === firstBad) assert.equal(tried, first, "nothing behind an item that can't be");
+      for (const ofKey of Map.groupBy(outcomes.keys(), (i) => batch[i]?.orderedBy).values()) {
+        const some = ofKey.map((i) => outcomes[i]);
+        const first = some.findIndex((outcome) => !isDone(outcome));
+        const tried = some.findLastIndex((outcome) => outcome?.kind !== "not-attempted");
+        if (first < 0) continue;
+        // Only what shares its request can have been tried behind it.
+        assert.ok(tried - first < 25, `${first} failed, ${tried} was tried`);
+        const isBad = (i: number) => all[i]?.fate === "poison" || all[i]?.fate === "unfit";
+        if (first === ofKey.findIndex(isBad)) assert.ok(tried <= first, "something behind an item that can't be");
+        // One key's failure holds up no other, unless it is an outage.
+        if (!isAway) assert.notEqual(some[first]?.kind, "not-attempted");
+      }
     }),
   );
 });

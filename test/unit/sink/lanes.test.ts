@@ -53,7 +53,7 @@ test("records without a key fill a batch of one lane, then of the next; what is 
 
 test("records of one key take one lane, whatever comes between them", () => {
   fc.assert(
-    fc.property(fc.array(fc.option(fc.integer({ min: 0, max: 9 })), { maxLength: 100 }), (hashes) => {
+    fc.property(fc.array(fc.option(fc.integer({ min: 0, max: 9 })), { maxLength: 100, size: "max" }), (hashes) => {
       const choice = new LaneChoice({ lanes: 7, batchRecords: 3 });
       const laneOfKey = new Map<number, number>();
       for (const [i, hash] of hashes.entries()) {
@@ -69,7 +69,7 @@ test("records of one key take one lane, whatever comes between them", () => {
 test("a lane writes all it was given, in order, one batch after the other; lanes write side by side", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.nat({ max: 4 }), { maxLength: 300 }),
+      fc.array(fc.nat({ max: 4 }), { maxLength: 300, size: "max" }),
       fc.integer({ min: 1, max: 20 }),
       fc.infiniteStream(fc.nat({ max: 3 })),
       async (pushes, batchRecords, turns) => {

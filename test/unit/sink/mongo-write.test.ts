@@ -103,7 +103,7 @@ const FATE = fc.oneof(
 test("whatever the batch, each operation ends with the outcome it must, and ordered ones in their order", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(FATE, { minLength: 1, maxLength: 80 }),
+      fc.array(FATE, { minLength: 1, maxLength: 80, size: "max" }),
       fc.boolean(),
       fc.boolean(),
       async (fates, ordered, namesIndexes) => {

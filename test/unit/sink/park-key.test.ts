@@ -219,13 +219,13 @@ const KEYS = ["a", "b", "c"] as const;
 
 /** Records, which of them are bad and how, when processes are killed, and what goes wrong on the way. */
 const STORY = fc.record({
-  keys: fc.array(fc.constantFrom(...KEYS, null), { minLength: 1, maxLength: 40 }),
-  more: fc.array(fc.constantFrom(...KEYS), { maxLength: 15 }),
+  keys: fc.array(fc.constantFrom(...KEYS, null), { minLength: 1, maxLength: 40, size: "max" }),
+  more: fc.array(fc.constantFrom(...KEYS), { maxLength: 15, size: "max" }),
   undecodable: fc.array(fc.nat(45), { maxLength: 3 }),
   refused: fc.array(fc.nat(45), { maxLength: 4 }),
   kills: fc.array(fc.nat(40), { maxLength: 4 }),
   killsOfRedrive: fc.array(fc.nat(30), { maxLength: 4 }),
-  troubles: fc.array(fc.constantFrom("well", "well", "before", "behind"), { maxLength: 12 }),
+  troubles: fc.array(fc.constantFrom("well", "well", "before", "behind"), { maxLength: 12, size: "max" }),
   away: fc.array(fc.boolean(), { maxLength: 10 }),
   model: fc.constantFrom("insert", "latest"),
 });

@@ -6,7 +6,7 @@ import { insertModel } from "../../../src/sink/models/insert.ts";
 import { latestModel } from "../../../src/sink/models/latest.ts";
 import { mapModel } from "../../../src/sink/models/map.ts";
 import type { Latest } from "../../../src/sink/operations.ts";
-import { type Pending, planBatch, settle, type Task } from "../../../src/sink/plan.ts";
+import { operationsOf, type Pending, planBatch, settle, type Task } from "../../../src/sink/plan.ts";
 import { type InFlightRecord, Progress } from "../../../src/sink/progress.ts";
 import { newSinkStats } from "../../../src/sink/stats.ts";
 import { ALREADY_WRITTEN, NOT_ATTEMPTED, type Outcome, WRITTEN } from "../../../src/sink/target.ts";
@@ -45,9 +45,24 @@ test("a batch is ordered exactly where a key repeats; null keys depend on nothin
   );
 });
 
+test("an ordered batch says what depends on what: operations of one key, and of one record", () => {
+  const model = mapModel(
+    () => "c",
+    () => ["x", "y"].map((part) => ({ kind: "insert", document: {}, part }) as const),
+  );
+  const keys = ["a", "b", null, "a", null];
+  const pending = planBatch(inFlight(keys), { decoder: jsonDecoder, model }).pending.get("c") as Pending;
+  const orderedBy = operationsOf(pending).map((operation) => operation.orderedBy);
+  const [a, , b, , none, , , , other] = orderedBy;
+  assert.deepEqual(orderedBy, [a, a, b, b, none, none, a, a, other, other]);
+  assert.equal(new Set([a, b, none, other]).size, 4);
+  const free = operationsOf(pendingOf(inFlight(["a", "b"])));
+  assert.ok(free.every((operation) => operation.orderedBy === undefined));
+});
+
 test("every operation goes exactly one way, and what is tried again keeps its order", () => {
   fc.assert(
-    fc.property(fc.array(OUTCOME, { minLength: 1, maxLength: 50 }), (outcomes) => {
+    fc.property(fc.array(OUTCOME, { minLength: 1, maxLength: 50, size: "max" }), (outcomes) => {
       const records = inFlight(outcomes.map((_, i) => `k${i}`));
       const pending = pendingOf(records);
       if (outcomes.every(({ kind }) => kind === "not-attempted")) {
@@ -85,6 +100,7 @@ test("a target must answer for each operation", () => {
 const STATES = fc.array(fc.record({ key: fc.constantFrom("a", "b", "c"), good: fc.boolean() }), {
   minLength: 1,
   maxLength: 20,
+  size: "max",
 });
 
 test("of several states of a key the newest is written, and if that is a data error the next older one", () => {

@@ -84,7 +84,7 @@ test("digests tell what another order of a key's records is, and don't mind that
 
 test("contents are matched as multisets, and what lies behind the verified end is not missed", () => {
   const content = (n: number) => Buffer.alloc(32, n);
-  const anyContents = fc.array(fc.nat(5), { maxLength: 20 });
+  const anyContents = fc.array(fc.nat(5), { maxLength: 20, size: "max" });
   fc.assert(
     fc.property(anyContents, anyContents, anyContents, (expected, later, written) => {
       const findings = new Findings();
@@ -109,7 +109,7 @@ test("contents are matched as multisets, and what lies behind the verified end i
 });
 
 test("what differs is looked into in groups that fit, each bucket once", () => {
-  const anyCounts = fc.array(fc.nat(9), { minLength: 1, maxLength: 30 });
+  const anyCounts = fc.array(fc.nat(9), { minLength: 1, maxLength: 30, size: "max" });
   fc.assert(
     fc.property(anyCounts, fc.integer({ min: 1, max: 20 }), (counts, atOnce) => {
       const records = [Uint32Array.from(counts), Uint32Array.from(counts, (count) => count >>> 1)];

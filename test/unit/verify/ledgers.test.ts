@@ -107,7 +107,7 @@ const anyWritten = fc.array(
   fc
     .record({ from: fc.integer({ min: 0, max: 13 }), right: fc.integer({ min: 0, max: 3 }) })
     .map(({ from, right }): Written => ({ from, partition: (placeOf(from) + (right === 0 ? 1 : 0)) % PARTITIONS })),
-  { maxLength: 30 },
+  { maxLength: 30, size: "max" },
 );
 
 test("every target is judged as somebody would who remembers everything", () => {
