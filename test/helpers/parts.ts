@@ -1,12 +1,12 @@
 /** Relay, sink and lag in this process, each until a small job is done. */
 import assert from "node:assert/strict";
 import type { Logger } from "pino";
-import { prepareTopics } from "../../src/kafka/prepare-topics.ts";
 import { DeadLetters } from "../../src/dead-letter/dead-letter.ts";
 import { jsonDecoder } from "../../src/decode/decoder.ts";
 import { GroupMember } from "../../src/kafka/group-member.ts";
 import { LastingProducer } from "../../src/kafka/lasting-producer.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
+import { prepareTopics } from "../../src/kafka/prepare-topics.ts";
 import { openSource } from "../../src/kafka/source.ts";
 import type { Position } from "../../src/kafka/topic-partition.ts";
 import { LAG_DEFAULTS } from "../../src/lag/options.ts";
