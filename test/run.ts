@@ -7,6 +7,8 @@ import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { setTimeout as pause } from "node:timers/promises";
+import { prometheusPrograms } from "../services/prometheus/build.ts";
+import { Reaper } from "../services/reaper.ts";
 import { type Services, startServices } from "../services/services.ts";
 import { Durations } from "./durations.ts";
 
@@ -27,9 +29,12 @@ const SILENCE_LIMIT_MS = 300_000;
 /** Found in the environment of whatever the tests start, so that processes left behind are known as theirs. */
 const MARKER = "SPILLWAY_TEST_RUN";
 const LEFT_BEHIND_GRACE_MS = 5_000;
+/** It needs Prometheus, of which the build says nothing for longer than that. */
+const ALERTS = join("test", "integration", "alerts.test.ts");
 
 /** They wait more than they work, and neither measure anything nor break what others use. */
 const SOCIABLE = [
+  "alerts",
   "cli",
   "codec-interop",
   "compose",
@@ -91,6 +96,7 @@ async function main(patterns: readonly string[], signal: AbortSignal): Promise<n
   try {
     if (needsServices) services = await startServices({ kafka: true, mongo: true, toxiproxy: true, log, signal });
     if (services !== undefined) await passOn(services);
+    if (files.includes(ALERTS)) await buildPrometheus(signal);
     process.env[MARKER] = randomUUID();
     for (const phase of phases) tallies.push(await runPhase(phase, signal));
     tallies.push(await leftBehind(process.env[MARKER]));
@@ -143,6 +149,12 @@ async function passOn(services: Services): Promise<void> {
     SPILLWAY_TEST_TOXIPROXY: services.toxiproxy.url,
     SPILLWAY_TEST_JARS: await services.kafka.jars(),
   });
+}
+
+/** If it can't be had, the test that needs it says so, and the others run. */
+async function buildPrometheus(signal: AbortSignal): Promise<void> {
+  await using reaper = new Reaper();
+  await prometheusPrograms({ reaper, log, signal }).catch((error: unknown) => log(describe(error)));
 }
 
 async function runPhase({ files, concurrency }: Phase, signal: AbortSignal): Promise<Tally> {

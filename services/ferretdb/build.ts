@@ -1,11 +1,12 @@
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { copyFile, mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { builtArtifact } from "../artifacts.ts";
 import { lastLines, runCommand } from "../command.ts";
 import { ServiceError } from "../errors.ts";
+import { copyModule } from "../go-source.ts";
 import type { Preparation } from "../preparation.ts";
 import { requireGo } from "../prerequisites.ts";
-import { applyFix, FIXES } from "./fixes.ts";
+import { FIXES } from "./fixes.ts";
 
 export const FERRETDB_VERSION = "1.24.0";
 
@@ -33,11 +34,7 @@ export async function ferretdbProgram({ reaper, log, signal }: Preparation): Pro
         for (const file of SOURCES) await copyFile(join(import.meta.dirname, file), join(build, file));
         await go("mod", "download", MODULE);
         const original = (await go("list", "-m", "-f", "{{.Dir}}", MODULE)).trim();
-        await copyModule(original, join(build, "module"));
-        for (const fix of FIXES) {
-          const file = join(build, "module", fix.file);
-          await writeFile(file, applyFix(fix, await readFile(file, "utf8")));
-        }
+        await copyModule(original, join(build, "module"), FIXES);
         await go("mod", "edit", "-replace", `${MODULE}=./module`);
         await go("build", "-trimpath", "-ldflags=-s -w", "-o", join(target, "ferretdb"), ".");
         await rm(build, { recursive: true });
@@ -46,15 +43,4 @@ export async function ferretdbProgram({ reaper, log, signal }: Preparation): Pro
     signal,
   );
   return join(directory, "ferretdb");
-}
-
-/** Go's module cache is read-only, folders too: a plain recursive copy could be neither edited nor removed. */
-async function copyModule(from: string, to: string): Promise<void> {
-  for (const entry of await readdir(from, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const source = join(entry.parentPath, entry.name);
-    const target = join(to, relative(from, source));
-    await mkdir(dirname(target), { recursive: true });
-    await writeFile(target, await readFile(source));
-  }
 }

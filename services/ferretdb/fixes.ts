@@ -1,11 +1,4 @@
-/** One change to a file of FerretDB's module, made in a copy at build time. */
-export interface Fix {
-  readonly file: string;
-  readonly before: string;
-  readonly after: string;
-  /** How often `before` must be found: any other count means that this is not the code the fix was written for. */
-  readonly count: number;
-}
+import type { Fix } from "../go-source.ts";
 
 /**
  * SQLite uses an index on an expression only for the very same expression. FerretDB indexes `_ferretdb_sjson->"_id"`
@@ -170,11 +163,3 @@ export const FIXES: readonly Fix[] = [
   READ_AND_WRITE_IN_TURN,
   NARROW_BY_ID,
 ];
-
-export function applyFix(fix: Fix, text: string): string {
-  const parts = text.split(fix.before);
-  if (parts.length - 1 !== fix.count) {
-    throw new Error(`${fix.file}: found ${parts.length - 1} times instead of ${fix.count}: ${fix.before.trim()}`);
-  }
-  return parts.join(fix.after);
-}

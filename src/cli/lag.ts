@@ -1,16 +1,15 @@
-import { once } from "node:events";
-import { type FileHandle, open } from "node:fs/promises";
 import { Command } from "commander";
 import type { Logger } from "pino";
 import type { Values } from "../config/option-table.ts";
 import type { LagOptions } from "../lag/options.ts";
 import type { LagReport } from "../lag/report.ts";
-import { bigintsAsText } from "../runtime/bigints-as-text.ts";
 import { type CliContext, prepare } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addFlags } from "./flags.ts";
 import { kafkaOptions } from "./kafka-options.ts";
-import { printReport, STANDARD_OUTPUT } from "./print-report.ts";
+import { lagJson, lagOutlet } from "./lag-outlet.ts";
+import { printReport } from "./print-report.ts";
+import { serve } from "./serve.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 /** Nothing is written but reports, so there is nothing to finish. */
@@ -27,13 +26,14 @@ export function lagCommand(context: CliContext): Command {
       const { followParked, ParkedWatch } = await import("../dead-letter/parked-watch.ts");
       const parked = new ParkedWatch();
       const options: LagOptions = { ...lagOptions(values), parked: (group, place) => parked.of(group, place) };
+      const isServed = values["server.listen"] !== undefined;
       const last = await untilStopped({ log, deadlineMs: STOP_DEADLINE_MS }, async (signal) => {
         await using _ = await followParked(parked, { kafka: options.kafka, log, signal });
-        const look = values["lag.watch"] ? watch : lookOnce;
+        const look = values["lag.watch"] || isServed ? watch : lookOnce;
         return await look(options, values, { log, signal });
       });
-      // Interrupted before anything was seen.
-      if (last === undefined) context.exitCode = EXIT.interrupted;
+      // Interrupted before anything was seen: one that answers HTTP goes on until it is stopped, whenever that is.
+      if (last === undefined) context.exitCode = isServed ? context.exitCode : EXIT.interrupted;
       else if (values["lag.check"] && (await import("../lag/report.ts")).isInTrouble(last)) {
         context.exitCode = EXIT.groupInTrouble;
       }
@@ -50,7 +50,7 @@ async function lookOnce(options: LagOptions, values: Values, hands: Hands): Prom
   const { readLag } = await import("../lag/read-lag.ts");
   const report = await readLag(options, hands);
   const { lagTable } = await import("../lag/lag-table.ts");
-  await printReport(lagTable(report), toJson(report, 2), values["lag.json"]);
+  await printReport(lagTable(report), lagJson(report, 2), values["lag.json"]);
   return report;
 }
 
@@ -60,41 +60,38 @@ async function watch(
   values: Values,
   { log, signal: stopped }: Hands,
 ): Promise<LagReport | undefined> {
-  const { watchLag } = await import("../lag/read-lag.ts");
-  const { LagScreen } = await import("./lag-screen.ts");
-  const output = process.stdout;
+  const [{ watchLag }, { LatestLook }] = await Promise.all([
+    import("../lag/read-lag.ts"),
+    import("../lag/latest-look.ts"),
+  ]);
   const gone = new AbortController();
   // Whoever read it has had enough, as `head` has.
-  output.once("error", () => gone.abort());
+  process.stdout.once("error", () => gone.abort());
   const signal = AbortSignal.any([stopped, gone.signal]);
-  const path = values["lag.json"];
-  const file: FileHandle | undefined =
-    path === undefined || path === STANDARD_OUTPUT ? undefined : await open(path, "a");
-  const screen = output.isTTY && path !== STANDARD_OUTPUT ? new LagScreen(output) : undefined;
+  const latest = new LatestLook(options);
+  const serving = await serve(
+    values,
+    {
+      watch: async (registry) => (await import("../metrics/lag-metrics.ts")).watchLagReports(registry, latest),
+      vitals: () => latest.vitals(),
+      status: () => latest.status,
+    },
+    log,
+  );
+  await using stack = new AsyncDisposableStack();
+  if (serving !== undefined) stack.use(serving);
+  const outlet = stack.use(await lagOutlet(values, signal));
   let last: LagReport | undefined;
-  try {
-    const failed = (error: Error) => log.warn({ error: error.message }, "could not look, trying again");
-    for await (const report of watchLag(options, { log, signal }, failed)) {
-      last = report;
-      await file?.appendFile(`${toJson(report)}\n`);
-      if (screen !== undefined) screen.draw(report);
-      else if (file === undefined && !output.write(`${toJson(report)}\n`))
-        await once(output, "drain", { signal }).catch(() => {});
-    }
-  } finally {
-    screen?.end();
-    await file?.close();
+  const failed = (error: Error) => {
+    latest.failed();
+    log.warn({ error: error.message }, "could not look, trying again");
+  };
+  for await (const report of watchLag(options, { log, signal }, failed)) {
+    last = report;
+    latest.saw(report);
+    await outlet.write(report);
   }
   return last;
-}
-
-function toJson(report: LagReport, indent?: number): string {
-  return JSON.stringify(report, asJson, indent);
-}
-
-/** Offsets in quotes: they can be more than a number in JavaScript holds. What isn't known is null. */
-function asJson(name: string, value: unknown): unknown {
-  return bigintsAsText(name, value) ?? null;
 }
 
 function lagOptions(values: Values): LagOptions {

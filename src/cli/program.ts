@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { maskSecrets } from "../config/secrets.ts";
+import { adviseCommand } from "./advise.ts";
 import { configCommand } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import { demoCommand } from "./demo.ts";
@@ -26,7 +27,7 @@ export function createProgram(context: CliContext): Command {
     );
   for (const command of [
     ...[relayCommand(context), ...steeringCommands(context)],
-    ...[lagCommand(context), verifyCommand(context), handbackCommand(context)],
+    ...[lagCommand(context), adviseCommand(context), verifyCommand(context), handbackCommand(context)],
     ...[sinkCommand(context), dlqCommand(context), produceCommand(context)],
     ...[demoCommand(context), servicesCommand(context), configCommand()],
   ]) {

@@ -19,7 +19,7 @@ export async function serve<T>(
 ): Promise<(AsyncDisposable & { readonly watched: T }) | undefined> {
   const listen = values["server.listen"];
   if (listen === undefined) return undefined;
-  const [{ openServer }, { newRegistry }, { Watchdog }] = await Promise.all([
+  const [{ openServer }, { newRegistry, watchReadiness }, { Watchdog }] = await Promise.all([
     import("../server/server.ts"),
     import("../metrics/process-metrics.ts"),
     import("../health/watchdog.ts"),
@@ -28,6 +28,7 @@ export async function serve<T>(
   const watched = await watch(metrics);
   const watchdog = new Watchdog(values["server.stallMs"]);
   const readiness = () => watchdog.look(vitals());
+  watchReadiness(metrics, () => readiness().ready);
   // It has to look by itself: between two questions a minute apart a standstill would not be seen.
   const looking = setInterval(readiness, LOOK_MS);
   looking.unref();

@@ -8,7 +8,7 @@ import { addFlags } from "./flags.ts";
 import { fetchOptions, groupOptions, kafkaOptions } from "./kafka-options.ts";
 import { boundHeap } from "./memory.ts";
 import { serve } from "./serve.ts";
-import { openTarget, readingOf, routesOf, sinkOptions } from "./sink-options.ts";
+import { openTarget, readingOf, routesOf, settingsInForce, sinkOptions } from "./sink-options.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 /** What closing the database, leaving the group and disconnecting may take, on top of the drain. */
@@ -35,25 +35,43 @@ async function run(
   options: SinkOptions,
   { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
 ): Promise<void> {
-  const [{ assembleSink }, { newSinkStats }] = await Promise.all([
+  const [{ assembleSink }, { newSinkStats }, { Ping }, { observers, WriteMeter }] = await Promise.all([
     import("../sink/assemble.ts"),
     import("../sink/stats.ts"),
+    import("../sink/ping.ts"),
+    import("../sink/write-sums.ts"),
   ]);
   const routes = routesOf(values);
   const group = values["sink.group"] ?? sinkGroupOf(routes);
   await using target = await openTarget(values);
   const stats = newSinkStats();
+  const meter = new WriteMeter();
+  const ping = new Ping(() => target.check());
+  const settings = settingsInForce(values);
   const serving = await serve(
     values,
     {
-      watch: async (registry) => (await import("../metrics/sink-metrics.ts")).watchSink(registry, stats),
+      watch: async (registry) =>
+        observers((await import("../metrics/sink-metrics.ts")).watchSink(registry, stats), meter),
       vitals: () => sinkVitals(stats),
-      status: () => ({ routes, group, stats }),
+      status: () => ({
+        routes,
+        group,
+        target: values["sink.target"],
+        settings,
+        stats,
+        writes: meter.sums,
+        pingMs: ping.ms,
+        cpuSeconds: cpuSeconds(),
+      }),
     },
     log,
   );
   await using stack = new AsyncDisposableStack();
-  if (serving !== undefined) stack.use(serving);
+  if (serving !== undefined) {
+    stack.use(serving);
+    stack.use(ping.start());
+  }
   await assembleSink(
     {
       kafka: kafkaOptions(values),
@@ -70,4 +88,9 @@ async function run(
     },
     options,
   );
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }

@@ -2,6 +2,7 @@ import type { Check, CheckedOptions } from "./check.ts";
 import { DEMO_CHECKS } from "./checks/demo.ts";
 import { DLQ_CHECKS } from "./checks/dlq.ts";
 import { KAFKA_CHECKS } from "./checks/kafka.ts";
+import { LAG_CHECKS } from "./checks/lag.ts";
 import { PRODUCE_CHECKS } from "./checks/produce.ts";
 import { REGISTRY_CHECKS } from "./checks/registry.ts";
 import { RELAY_CHECKS } from "./checks/relay.ts";
@@ -9,6 +10,7 @@ import { SINK_CHECKS } from "./checks/sink.ts";
 
 const CHECKS: readonly Check[] = [
   ...KAFKA_CHECKS,
+  ...LAG_CHECKS,
   ...RELAY_CHECKS,
   ...SINK_CHECKS,
   ...DLQ_CHECKS,

@@ -36,6 +36,11 @@ export class Frontiers {
       .map(({ position, frontier }) => ({ ...position, offset: frontier.position }));
   }
 
+  /** How far each is done. */
+  reached(): readonly Position[] {
+    return [...this.#tracked.values()].map(({ position, frontier }) => ({ ...position, offset: frontier.position }));
+  }
+
   /** These positions are committed. */
   committed(positions: readonly Position[]): void {
     for (const position of positions) {

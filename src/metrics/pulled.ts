@@ -18,6 +18,21 @@ export function counter({ registry, name, help }: Reading, read: () => number): 
   });
 }
 
+/** One value for each set of labels, all of which are known beforehand. @param read none of them ever falls */
+export function counters<Name extends string>(
+  { registry, name, help }: Reading,
+  labelNames: readonly Name[],
+  read: () => Iterable<readonly [labels: Readonly<Record<Name, string>>, value: number]>,
+): void {
+  new Counter({
+    ...{ name, help, registers: [registry], labelNames: [...labelNames] },
+    collect() {
+      this.reset();
+      for (const [labels, value] of read()) this.inc({ ...labels }, value);
+    },
+  });
+}
+
 /** @param read undefined where there is no value at the moment: then none is shown */
 export function gauge({ registry, name, help }: Reading, read: () => number | undefined): void {
   new Gauge({
@@ -31,16 +46,30 @@ export function gauge({ registry, name, help }: Reading, read: () => number | un
   });
 }
 
-/** One value for each partition. Those that are gone are not shown any more, so there are never more than it has. */
-export function partitionGauge(
+/** One value for each set of labels. Those that are gone are not shown any more, so there are never more than there are. */
+export function gauges<Name extends string>(
   { registry, name, help }: Reading,
-  read: () => Iterable<{ readonly topic: string; readonly partition: number; readonly value: number }>,
+  labelNames: readonly Name[],
+  read: () => Iterable<readonly [labels: Readonly<Record<Name, string | number>>, value: number]>,
 ): void {
   new Gauge({
-    ...{ name, help, registers: [registry], labelNames: ["topic", "partition"] },
+    ...{ name, help, registers: [registry], labelNames: [...labelNames] },
     collect() {
       this.reset();
-      for (const { topic, partition, value } of read()) this.set({ topic, partition: String(partition) }, value);
+      for (const [labels, value] of read()) this.set({ ...labels }, value);
     },
   });
+}
+
+export interface OfPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly value: number;
+}
+
+/** One value for each partition. */
+export function partitionGauge(reading: Reading, read: () => readonly OfPartition[]): void {
+  gauges(reading, ["topic", "partition"], () =>
+    read().map(({ topic, partition, value }) => [{ topic, partition }, value] as const),
+  );
 }

@@ -1,7 +1,7 @@
 import { Histogram, type Registry } from "prom-client";
-import type { SinkObserver } from "../sink/observer.ts";
+import type { Left, SinkObserver } from "../sink/observer.ts";
 import type { SinkStats } from "../sink/stats.ts";
-import { counter, gauge } from "./pulled.ts";
+import { counter, counters, gauge, partitionGauge } from "./pulled.ts";
 
 const PREFIX = "spillway_sink_";
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -46,12 +46,24 @@ export function watchSink(registry: Registry, stats: SinkStats): SinkObserver {
   );
   counter(named("offsets_lost_total", "Offsets that retention took before they were read"), () => stats.offsetsLost);
   counter(named("batches_total", "Attempts to write a batch"), () => stats.batches);
-  counter(named("retries_total", "Attempts that met an error which passes"), () => stats.retries);
+  counters(
+    named("retries_total", "Attempts that met an error which passes: all of a batch (away), or a part of it"),
+    ["class"],
+    () => [
+      [{ class: "away" }, stats.retriesWhileAway],
+      [{ class: "part" }, stats.retries - stats.retriesWhileAway],
+    ],
+  );
   counter(named("rebalances_total", "Generations of the group that were joined"), () => stats.rebalances);
   gauge(named("in_flight_records", "Records read and not yet written"), () => stats.recordsInFlight);
   gauge(named("in_flight_bytes", "Bytes of records read and not yet written"), () => stats.bytesInFlight);
   gauge(named("outage_seconds", "How long the database has been away; 0 while it is there"), () =>
     stats.awaySince === undefined ? 0 : (Date.now() - stats.awaySince) / 1_000,
+  );
+  let left: () => readonly Left[] = () => [];
+  partitionGauge(
+    named("left_offsets", "Offsets not yet written, up to the end of the log when it was last read from"),
+    () => left().map(({ topic, partition, offsets }) => ({ topic, partition, value: Number(offsets) })),
   );
   const histogram = (name: string, help: string, buckets: readonly number[]) =>
     new Histogram({ name: PREFIX + name, help, registers: [registry], buckets: [...buckets] });
@@ -64,5 +76,8 @@ export function watchSink(registry: Registry, stats: SinkStats): SinkObserver {
       sizes.observe(operations);
     },
     finished: (milliseconds) => processing.observe(milliseconds / 1_000),
+    began(current) {
+      left = current;
+    },
   };
 }

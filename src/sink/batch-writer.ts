@@ -164,6 +164,7 @@ async function writeTo(
     failures = settled.outage === undefined ? 0 : failures + 1;
     if (settled.outage === undefined) continue;
     parts.stats.retries++;
+    if (isAway(settled)) parts.stats.retriesWhileAway++;
     // An open breaker makes its own pauses.
     if (!breaker.isOpen) await pause(backoffMs(failures, parts.retryBackoff), abandoned);
   }

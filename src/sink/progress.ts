@@ -1,12 +1,12 @@
 import { Frontiers } from "../kafka/frontiers.ts";
 import type { FetchedPartition } from "../kafka/source.ts";
-import type { Position } from "../kafka/topic-partition.ts";
+import { type Position, partitionKey } from "../kafka/topic-partition.ts";
 import { type OnPoison, type PoisonBatch, stopAtPoison } from "../record-batch/batch.ts";
 import { murmur2 } from "../record-batch/murmur2.ts";
 import { type KafkaRecord, readRecords } from "../record-batch/records.ts";
 import { CommitFrontier, type FrontierEntry } from "../runtime/commit-frontier.ts";
 import { InFlightLimit } from "../runtime/in-flight-limit.ts";
-import type { SinkObserver } from "./observer.ts";
+import type { Left, SinkObserver } from "./observer.ts";
 import type { SinkStats } from "./stats.ts";
 
 /**
@@ -55,6 +55,8 @@ export class Progress {
   readonly #limit: InFlightLimit;
   readonly #stats: SinkStats;
   readonly #observer: SinkObserver | undefined;
+  /** By partition: where its log ended when something was last fetched of it. */
+  readonly #ends = new Map<string, bigint>();
 
   constructor(
     positions: readonly Position[],
@@ -91,6 +93,7 @@ export class Progress {
     bury?: (poison: InFlightPoison) => void,
   ): Generator<readonly InFlightRecord[], void, undefined> {
     const frontier = this.#frontiers.of(fetched);
+    this.#ends.set(partitionKey(fetched), fetched.highWatermark);
     let records: KafkaRecord[] = [];
     let poisons: PoisonBatch[] = [];
     const cut = (nextOffset: bigint): readonly InFlightRecord[] => {
@@ -123,6 +126,14 @@ export class Progress {
   /** The positions that are reached and not committed. */
   uncommitted(): readonly Position[] {
     return this.#frontiers.uncommitted();
+  }
+
+  /** Of each partition of which something was fetched. */
+  left(): readonly Left[] {
+    return this.#frontiers.reached().flatMap(({ offset, ...partition }) => {
+      const end = this.#ends.get(partitionKey(partition));
+      return end === undefined ? [] : [{ ...partition, offsets: end > offset ? end - offset : 0n }];
+    });
   }
 
   /** These positions are committed. */

@@ -90,6 +90,7 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
       if (!isOver(error, generation)) throw error;
       log.warn({ error: messageOf(error) }, "generation ended early: what it had not committed will be read again");
     });
+    parts.observer?.began(() => []); // others have its partitions now
   }
   log.info({ ...stats }, "sink stopped");
 }
@@ -107,6 +108,7 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
   const { stats, log } = parts;
   const positions = await generation.positions();
   const progress = new Progress(positions, options, stats, parts.observer);
+  parts.observer?.began(() => progress.left());
   const abandon = new AbortController();
   const failed = new AbortController();
   const stop = AbortSignal.any([generation.signal, failed.signal]);

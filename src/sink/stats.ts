@@ -21,9 +21,11 @@ export interface SinkStats {
   batchesDeadLettered: number;
   /** Offsets that retention took before they were read, or that `offset-reset` passed over. */
   offsetsLost: number;
-  /** Bulk writes tried, and those of them that were tried again because of an outage. */
+  /** Bulk writes tried, and those of them that met an error which passes, so that they were tried again. */
   batches: number;
   retries: number;
+  /** Of these, those of which nothing came through: the database was away. */
+  retriesWhileAway: number;
   /** Generations of the group that were joined. */
   rebalances: number;
   /** Read and neither written nor in the dead-letter topic yet. */
@@ -49,6 +51,7 @@ export function newSinkStats(): SinkStats {
     offsetsLost: 0,
     batches: 0,
     retries: 0,
+    retriesWhileAway: 0,
     rebalances: 0,
     recordsInFlight: 0,
     bytesInFlight: 0,
@@ -78,6 +81,6 @@ export function recordsDone({
   recordsAlreadyWritten,
   recordsReplaced,
   recordsDeadLettered,
-}: SinkStats): number {
+}: Pick<SinkStats, "recordsWritten" | "recordsAlreadyWritten" | "recordsReplaced" | "recordsDeadLettered">): number {
   return recordsWritten + recordsAlreadyWritten + recordsReplaced + recordsDeadLettered;
 }

@@ -4,19 +4,23 @@
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { after, describe, test } from "node:test";
 import { parse } from "yaml";
 import { z } from "zod";
 import { runCommand } from "../../services/command.ts";
 import { kafkaJars } from "../../services/kafka/jars.ts";
+import { jmxAgent } from "../../services/kafka/jmx-agent.ts";
 import { freePort, isListening } from "../../services/ports.ts";
 import { javaProgram } from "../../services/prerequisites.ts";
+import { PROMETHEUS_VERSION } from "../../services/prometheus/build.ts";
 import { Reaper } from "../../services/reaper.ts";
 import { ServiceProcess } from "../../services/service-process.ts";
 import { loadConfig } from "../../src/config/config.ts";
 import type { ConfiguredCommand } from "../../src/config/option.ts";
-import { kafkaOf, makeTopic, produceAll } from "../helpers/kafka.ts";
+import { consume, kafkaOf, makeTopic, produceAll, until } from "../helpers/kafka.ts";
+import { dashboardQueries, SCRAPE_CONFIG } from "../helpers/monitoring.ts";
+import { selectorsOf } from "../helpers/promql.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 
@@ -29,6 +33,7 @@ const serviceSchema = z.looseObject({
   restart: z.string().optional(),
   healthcheck: z.looseObject({}).optional(),
   networks: z.array(z.string()),
+  volumes: z.array(z.string()).optional(),
   depends_on: z.record(z.string(), z.looseObject({ condition: z.string() })).optional(),
   deploy: z.looseObject({ resources: z.object({ limits: z.object({ cpus: z.string(), memory: z.string() }) }) }),
 });
@@ -37,7 +42,9 @@ const serviceSchema = z.looseObject({
 const text = readFileSync(join(ROOT, "docker-compose.yml"), "utf8").replaceAll(/\$\{\w+:-([^}]*)\}/g, "$1");
 const raw: unknown = parse(text, { merge: true });
 const { services } = z.object({ services: z.record(z.string(), serviceSchema) }).parse(raw);
-const OURS = ["producer", "relay", "sink"] as const;
+const OURS = ["producer", "relay", "sink", "lag"] as const;
+/** Between the image's name and what the JMX exporter's agent is told. */
+const AGENT = /-javaagent:(\S+?)=(\d+):(\S+?);/;
 
 function serviceOf(name: string): z.infer<typeof serviceSchema> {
   const service = services[name];
@@ -65,7 +72,7 @@ test("the file keeps to the compose specification", async () => {
 describe("each service", () => {
   for (const [name, service] of Object.entries(services)) {
     test(`${name}: pinned image, limits, restart policy, named network`, () => {
-      assert.match(service.image, /:v?\d+\.\d+\.\d+$/);
+      assert.match(service.image, /:v?\d+\.\d+\.\d+(-[a-z\d-]+)?$/);
       assert.match(service.deploy.resources.limits.memory, /^\d+[MG]$/);
       assert.ok(Number(service.deploy.resources.limits.cpus) > 0);
       assert.ok(["unless-stopped", "on-failure"].includes(service.restart ?? ""));
@@ -73,6 +80,9 @@ describe("each service", () => {
       for (const port of service.ports ?? []) assert.match(port, /^127\.0\.0\.1:/, "published to everybody");
       for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
         assert.ok(condition !== "service_healthy" || serviceOf(other).healthcheck, `${other} has no health check`);
+      }
+      for (const [source = ""] of (service.volumes ?? []).map((volume) => volume.split(":"))) {
+        assert.ok(!source.startsWith(".") || existsSync(join(ROOT, source)), `${source} isn't there`);
       }
     });
   }
@@ -99,6 +109,46 @@ describe("each service", () => {
     const environment = Object.assign({}, ...OURS.map((name) => serviceOf(name).environment)) as Record<string, string>;
     assert.equal(environment["SPILLWAY_BACKFILL_TOPIC"], environment["SPILLWAY_RELAY_SOURCE"]);
     assert.equal(environment["SPILLWAY_SINK_ROUTES"]?.split("=")[0], environment["SPILLWAY_RELAY_TARGET"]);
+    const groups = [`relay-${environment["SPILLWAY_RELAY_SOURCE"]}`, `sink-${environment["SPILLWAY_RELAY_TARGET"]}`];
+    assert.equal(environment["SPILLWAY_LAG_GROUPS"], groups.map((group) => `spillway-${group}`).join());
+  });
+
+  test("Prometheus is the version that the alerts are tested with, and scrapes ports on which somebody answers", () => {
+    assert.equal(serviceOf("prometheus").image, `prom/prometheus:v${PROMETHEUS_VERSION}`);
+    const config = z.object({
+      scrape_configs: z.array(
+        z.object({
+          job_name: z.string(),
+          static_configs: z.array(z.object({ targets: z.array(z.string()) })).optional(),
+          dns_sd_configs: z.array(z.object({ names: z.array(z.string()), port: z.number() })).optional(),
+        }),
+      ),
+    });
+    const { scrape_configs: jobs } = config.parse(parse(readFileSync(SCRAPE_CONFIG, "utf8")));
+    const targets = jobs.flatMap(({ static_configs: given = [], dns_sd_configs: found = [] }) => [
+      ...given.flatMap((one) => one.targets),
+      ...found.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)),
+    ]);
+    const [, , port = ""] = AGENT.exec(serviceOf("kafka").command?.at(-1) ?? "") ?? [];
+    const answering = OURS.map((name) => [name, serviceOf(name).environment?.["SPILLWAY_LISTEN"]] as const)
+      .filter(([, listen]) => listen !== undefined)
+      .map(([name, listen]) => listen?.replace("0.0.0.0", name));
+    assert.deepEqual(targets.toSorted(), [...answering, `kafka:${port}`].toSorted());
+  });
+
+  test("Grafana finds its dashboard and its source of data where they are mounted", () => {
+    const mounted = (path: string): string => {
+      const volumes = (serviceOf("grafana").volumes ?? []).map((volume) => volume.split(":"));
+      const [from = "", to = ""] = volumes.find(([, target = ""]) => path.startsWith(target)) ?? [];
+      return readFileSync(join(ROOT, from, path.slice(to.length)), "utf8");
+    };
+    const provisioning = "/etc/grafana/provisioning";
+    const provider = z.object({ providers: z.array(z.object({ options: z.object({ path: z.string() }) })) });
+    const { providers } = provider.parse(parse(mounted(`${provisioning}/dashboards/spillway.yml`)));
+    const home = serviceOf("grafana").environment?.["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"];
+    assert.equal(home, `${providers[0]?.options.path}/spillway.json`);
+    JSON.parse(mounted(home));
+    assert.match(mounted(`${provisioning}/datasources/prometheus.yml`), /url: http:\/\/prometheus:9090$/m);
   });
 });
 
@@ -136,9 +186,13 @@ describe("the broker's environment", () => {
         .replaceAll(/\bkafka:/g, "localhost:")
         .replaceAll("://:", "://127.0.0.1:");
     const { environment = {} } = serviceOf("kafka");
+    const [, , , agentConfig = ""] = AGENT.exec(serviceOf("kafka").command?.at(-1) ?? "") ?? [];
+    const mount = serviceOf("kafka").volumes?.find((volume) => volume.split(":")[1] === agentConfig) ?? "";
+    const jmxPort = await freePort();
     const env = {
       ...Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, moved(value)])),
       KAFKA_LOG_DIRS: join(reaper.directory, "data"),
+      KAFKA_OPTS: `-javaagent:${await agentOfCompose()}=127.0.0.1:${jmxPort}:${join(ROOT, mount.split(":")[0] ?? "")}`,
     };
 
     const [defaults = "", mounted = "", final = ""] = ["default", "mounted", "final"].map((name) => {
@@ -159,7 +213,7 @@ describe("the broker's environment", () => {
     const properties = readFileSync(join(final, "server.properties"), "utf8");
     assert.match(properties, /^process\.roles=broker,controller$/m);
     assert.match(properties, /^auto\.create\.topics\.enable=false$/m);
-    assert.doesNotMatch(properties, /heap/);
+    assert.doesNotMatch(properties, /heap|opts/);
     // The image's start script takes these words to mean that the container was started before.
     const second = await setUp();
     assert.match(second.stdout + second.stderr, /already formatted/i);
@@ -168,7 +222,7 @@ describe("the broker's environment", () => {
       {
         name: "The compose file's broker",
         command: javaProgram(),
-        args: [...java, "kafka.Kafka", join(final, "server.properties")],
+        args: [env.KAFKA_OPTS, ...java, "kafka.Kafka", join(final, "server.properties")],
         env,
         logFile: join(reaper.directory, "kafka.log"),
         startTimeoutMs: 60_000,
@@ -182,6 +236,40 @@ describe("the broker's environment", () => {
     await makeTopic(kafka, { topic: "hot", partitions: 3 });
     const records = [{ key: null, value: Buffer.from("{}"), timestamp: Date.now() }];
     assert.equal((await produceAll(kafka, "hot", records)).length, 1);
+    await consume(kafka, "hot", 1);
+    await until("the dashboard's metrics of brokers", async () => (await unshown(jmxPort)).length === 0).catch(
+      async () => assert.deepEqual(await unshown(jmxPort), []),
+    );
     await broker.kill("SIGTERM");
   });
+
+  async function agentOfCompose(): Promise<string> {
+    const [program, ...args] = serviceOf("jmx-agent").command ?? [];
+    assert.equal(program, "mvn");
+    const [mounted = ""] = AGENT.exec(serviceOf("kafka").command?.at(-1) ?? "")?.slice(1) ?? [];
+    const jar = await jmxAgent(
+      args.filter((arg) => !arg.startsWith("-DoutputDirectory=")),
+      { reaper, log: () => {}, signal: undefined },
+    );
+    assert.equal(
+      `${args.at(-1)?.split("=")[1]}/${basename(jar)}`,
+      mounted,
+      "the agent is fetched to where it is looked for",
+    );
+    return jar;
+  }
 });
+
+/** What queries of the dashboard ask of brokers, and the agent doesn't show: a metric, or a label of one. */
+async function unshown(port: number): Promise<string[]> {
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(10_000) });
+  const series = (await answer.text()).split("\n").filter((line) => line.startsWith("kafka_"));
+  const wanted = dashboardQueries().flatMap((query) => selectorsOf(query, []));
+  return wanted
+    .filter(({ metric }) => metric.startsWith("kafka_"))
+    .flatMap(({ metric, labels }) => {
+      const shown = series.filter((line) => line.startsWith(`${metric} `) || line.startsWith(`${metric}{`));
+      const missing = [...labels].filter((label) => !shown.every((line) => line.includes(`${label}="`)));
+      return shown.length === 0 ? [metric] : missing.map((label) => `${metric}: ${label}`);
+    });
+}

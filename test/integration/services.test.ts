@@ -11,7 +11,7 @@ import { MongoClient } from "mongodb";
 import { builtArtifact } from "../../services/artifacts.ts";
 import { down, status, up } from "../../services/by-hand/by-hand.ts";
 import { MissingPrerequisite, PortTaken, ServiceError } from "../../services/errors.ts";
-import { applyFix } from "../../services/ferretdb/fixes.ts";
+import { applyFix } from "../../services/go-source.ts";
 import { freePort, isListening, retryIfPortTaken } from "../../services/ports.ts";
 import { type Services, startServices } from "../../services/services.ts";
 import type { FaultyProxy } from "../../services/toxiproxy/client.ts";

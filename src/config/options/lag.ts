@@ -79,7 +79,7 @@ export const LAG_OPTIONS = {
     env: "SPILLWAY_LAG_CHECK",
     commands: COMMANDS,
     default: false,
-    description: "exit with 17 if a group loses data, is stalled, or could not be seen",
+    description: "exit with 18 if a group loses data, is stalled, or could not be seen",
   }),
   "lag.json": option({
     kind: file(),

@@ -2,7 +2,7 @@ import { milliseconds, secretText } from "../kinds.ts";
 import { option } from "../option.ts";
 import { socketAddress } from "../steering-kinds.ts";
 
-const PROCESSES = ["relay", "sink"] as const;
+const PROCESSES = ["relay", "sink", "lag"] as const;
 
 /** What a process says of itself by HTTP, and to whom. */
 export const SERVER_OPTIONS = {

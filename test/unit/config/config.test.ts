@@ -216,6 +216,11 @@ describe("problems", () => {
       "sink.indexes (flag --index) is for sink.target mongodb",
     ],
     [
+      "metrics of groups that nobody chose",
+      { flags: { "server.listen": "9464" } },
+      "server.listen (flag --listen) needs lag.groups: say by --group whose lag to show",
+    ],
+    [
       "a topic routed twice",
       { flags: { "sink.topic": "a", "sink.routes": ["a=b"] } },
       "sink.routes (flag --route) sends a to more than one collection",

@@ -10,33 +10,17 @@ import {
   type PartitionLagReport,
   worstFirst,
 } from "../../../src/lag/report.ts";
+import { groupLag, lagReport, partitionLag } from "../../helpers/registries.ts";
 
 function partitionOf(partition: number, part: Partial<PartitionLagReport> = {}): PartitionLagReport {
-  return {
-    ...{ topic: "prices", partition, status: "keeping up", reason: "12 records wait", committed: 1n, logStart: 0n },
-    ...{
-      end: 13n,
-      written: 13n,
-      messages: { messages: 12, exact: true, atMost: 12 },
-      seconds: 4,
-      parked: 0,
-      parkedSeconds: undefined,
-    },
-    arrival: { perSecond: 1_234.5, seconds: 60, by: "looks" },
-    consumption: { perSecond: 16.54, seconds: 60, by: "looks" },
-    catchUp: { kind: "in", leastSeconds: 30, mostSeconds: 240 },
-    untilDeleted: { kind: "in", seconds: 7_200, by: "age" },
-    ...{ next: undefined, openTransaction: undefined, reader: undefined },
-    ...part,
-  };
+  return partitionLag({ partition, arrival: { perSecond: 1_234.5, seconds: 60, by: "looks" }, ...part });
 }
 
 function reportOf(groups: Partial<GroupLagReport>[], report: Partial<LagReport> = {}): LagReport {
-  const group: GroupLagReport = {
-    ...{ group: "app", status: "keeping up", members: 1, messages: { messages: 12, exact: true, atMost: 12 } },
-    ...{ seconds: 4, uncommitted: 0, partitions: [partitionOf(0)] },
-  };
-  return { atMs: 0, looks: 3, unseen: [], groups: groups.map((part) => ({ ...group, ...part })), ...report };
+  return lagReport(
+    groups.map((part) => groupLag(part)),
+    report,
+  );
 }
 
 test("the table says what is known, marks estimates, and gives reasons where something is wrong", () => {

@@ -65,6 +65,20 @@ test("what is committed isn't given again until there is more", () => {
   assert.deepEqual(progress.uncommitted(), []);
 });
 
+test("what is left of a partition shrinks with what is done, up to the end that was seen; without any it isn't known", () => {
+  const topic = topicOf(2, 5);
+  const progress = new Progress(topic.positions(), BOUNDS, newSinkStats());
+  assert.deepEqual(progress.left(), []);
+  const left = () => progress.left().map(({ partition, offsets: count }) => [partition, count]);
+  const records = [...progress.read({ ...topic.fetched(0, 0, topic.partitions[0] ?? []), highWatermark: 9n })].flat();
+  assert.deepEqual(left(), [[0, 9n]]);
+  for (const record of records) progress.done(record);
+  assert.deepEqual(left(), [[0, 7n]]);
+  // The log has lost its end.
+  assert.deepEqual([...progress.read({ ...topic.fetched(0, 2, []), highWatermark: 1n })].flat(), []);
+  assert.deepEqual(left(), [[0, 0n]]);
+});
+
 test("there is room until a bound is reached, and again when enough has left", async () => {
   const topic = topicOf(2_000);
   const progress = new Progress(topic.positions(), BOUNDS, newSinkStats());

@@ -71,6 +71,7 @@ test("an outage: visible once, no dead letters, no pulling, nothing committed, n
   assert.ok(recordsRead < 2_000 + SLICE_RECORDS);
   assert.ok(stats.awaySince !== undefined);
   await until(() => stats.retries > 200, "it has tried more");
+  assert.equal(stats.retriesWhileAway, stats.retries);
   assert.equal(stats.recordsRead, recordsRead);
   assert.equal(generation.committed.size, 0);
   away = false;
