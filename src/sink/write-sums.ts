@@ -45,6 +45,10 @@ export class WriteMeter implements SinkObserver {
     this.sums.slices++;
     this.sums.sliceMs += milliseconds;
   }
+
+  began(): void {
+    // Sums go on over all generations.
+  }
 }
 
 /** Tells several. */
@@ -55,6 +59,9 @@ export function observers(...all: readonly SinkObserver[]): SinkObserver {
     },
     finished(milliseconds) {
       for (const one of all) one.finished(milliseconds);
+    },
+    began(left) {
+      for (const one of all) one.began(left);
     },
   };
 }
