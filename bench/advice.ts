@@ -169,7 +169,7 @@ function rowOf(misSet: MisSet, report: AdviceReport, before: number, after: numb
 
 function followedTable(rows: readonly Followed[]): string {
   return markdown(
-    ["rule", "mis-set", "way", "advised", "before", "after", "expected", "held"],
+    ["rule", "mis-set", "distance", "advised", "before", "after", "expected", "held"],
     rows.map((row) => [
       ...[row.rule, `\`${row.misSet}\``, `${row.latencyMs} ms`, row.changes === "" ? "nothing" : `\`${row.changes}\``],
       ...[`${figure(row.before)} ${row.figure}`, `${figure(row.after)} ${row.figure}`],

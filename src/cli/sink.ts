@@ -35,7 +35,7 @@ async function run(
   options: SinkOptions,
   { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
 ): Promise<void> {
-  const [{ assembleSink }, { newSinkStats }, { Ping }, { observers, WriteMeter }] = await Promise.all([
+  const [{ assembleSink }, { newSinkStats }, { Ping }, { metered, WriteMeter }] = await Promise.all([
     import("../sink/assemble.ts"),
     import("../sink/stats.ts"),
     import("../sink/ping.ts"),
@@ -52,7 +52,7 @@ async function run(
     values,
     {
       watch: async (registry) =>
-        observers((await import("../metrics/sink-metrics.ts")).watchSink(registry, stats), meter),
+        metered((await import("../metrics/sink-metrics.ts")).watchSink(registry, stats), meter),
       vitals: () => sinkVitals(stats),
       status: () => ({
         routes,

@@ -19,7 +19,7 @@ export interface WriteSums {
   sliceMs: number;
 }
 
-export class WriteMeter implements SinkObserver {
+export class WriteMeter implements Pick<SinkObserver, "wrote" | "finished"> {
   readonly sums: WriteSums = {
     writes: 0,
     operations: 0,
@@ -45,23 +45,19 @@ export class WriteMeter implements SinkObserver {
     this.sums.slices++;
     this.sums.sliceMs += milliseconds;
   }
-
-  began(): void {
-    // Sums go on over all generations.
-  }
 }
 
-/** Tells several. */
-export function observers(...all: readonly SinkObserver[]): SinkObserver {
+/** Tells the meter too. */
+export function metered(observer: SinkObserver, meter: WriteMeter): SinkObserver {
   return {
+    ...observer,
     wrote(operations, milliseconds) {
-      for (const one of all) one.wrote(operations, milliseconds);
+      meter.wrote(operations, milliseconds);
+      observer.wrote(operations, milliseconds);
     },
     finished(milliseconds) {
-      for (const one of all) one.finished(milliseconds);
-    },
-    began(left) {
-      for (const one of all) one.began(left);
+      meter.finished(milliseconds);
+      observer.finished(milliseconds);
     },
   };
 }
