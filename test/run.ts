@@ -45,6 +45,8 @@ const SOCIABLE = [
   "kubernetes",
   "lag",
   "latest",
+  "library",
+  "package",
   "preflight",
   "protocol",
   "registry",

@@ -4,6 +4,7 @@ import { rememberSecret } from "../config/secrets.ts";
 import type { GroupOptions } from "../kafka/group-member.ts";
 import type { KafkaOptions } from "../kafka/options.ts";
 import type { FetchOptions } from "../kafka/source.ts";
+import { relayGroupOf } from "../relay/group-name.ts";
 
 /** How to reach the cluster, with the TLS files read. */
 export function kafkaOptions(values: Values): KafkaOptions {
@@ -26,7 +27,7 @@ export function kafkaOptions(values: Values): KafkaOptions {
 
 /** The relay's group: whoever asks where a relay is must have the same. */
 export function relayGroup(values: Values, source: string): string {
-  return values["relay.group"] ?? `spillway-relay-${source}`;
+  return values["relay.group"] ?? relayGroupOf(source);
 }
 
 export function groupOptions(values: Values, group: string): Omit<GroupOptions, "topics"> {

@@ -10,7 +10,6 @@ import { addFlags } from "./flags.ts";
 import { kafkaOptions } from "./kafka-options.ts";
 import { registryOptions } from "./registry-options.ts";
 import { untilStopped } from "./stop-signals.ts";
-import { prepareTopics } from "./topics.ts";
 
 /** The last acknowledgements may take that long. */
 const STOP_DEADLINE_MS = 60_000;
@@ -112,8 +111,11 @@ async function openOutlet(
 ): Promise<RecordProducer> {
   const kafka = kafkaOptions(values);
   const partitions = values["produce.partitions"];
+  const [{ prepareTopics }, { RecordProducer }] = await Promise.all([
+    import("../kafka/prepare-topics.ts"),
+    import("../kafka/record-producer.ts"),
+  ]);
   await prepareTopics({ kafka, existing: [], made: topics, partitions, log, signal: stop });
-  const { RecordProducer } = await import("../kafka/record-producer.ts");
   // The producer outlives the signal, so that what was sent before it is still acknowledged.
   return await RecordProducer.open({ kafka, log, signal: new AbortController().signal });
 }

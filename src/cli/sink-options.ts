@@ -1,3 +1,4 @@
+import type { SinkSettings } from "../advice/facts.ts";
 import type { Values } from "../config/option-table.ts";
 import { required } from "../config/required.ts";
 import type { Decoder } from "../decode/decoder.ts";
@@ -26,6 +27,21 @@ export function sinkOptions(values: Values): SinkOptions {
     drainDeadlineMs: values["sink.drainDeadlineMs"],
     retryBackoff: { baseMs: values["sink.retryBaseMs"], maxMs: values["sink.retryMaxMs"] },
     reportIntervalMs: values["sink.reportIntervalMs"],
+  };
+}
+
+/** What `/status` says of them, by the names that advice knows. */
+export function settingsInForce(values: Values): SinkSettings {
+  const { batching, lanes, batchRecords, batchBytes, batchTimeoutMs, ...others } = sinkOptions(values);
+  const { inFlightRecords, inFlightBytes, commitIntervalMs } = others;
+  const isDynamo = values["sink.target"] === "dynamodb";
+  return {
+    ...{ batching, lanes, batchRecords, batchBytes, batchTimeoutMs },
+    ...{ inFlightRecords, inFlightBytes, commitIntervalMs },
+    connections: values[isDynamo ? "dynamo.maxSockets" : "mongo.maxPoolSize"],
+    writeTimeoutMs: values[isDynamo ? "dynamo.requestTimeoutMs" : "mongo.writeTimeoutMs"],
+    fetchMinBytes: values["consumer.fetchMinBytes"],
+    fetchMaxWaitMs: values["consumer.fetchMaxWaitMs"],
   };
 }
 

@@ -184,6 +184,16 @@ export function httpUrl(): Kind<string> {
   return webUrl(hasNone, "http://host[:port] or https://host[:port], without credentials");
 }
 
+export function httpUrls(): Kind<readonly string[]> {
+  const { schema, allowed, placeholder } = httpUrl();
+  return {
+    schema: z.preprocess(splitAtCommas, z.array(schema).min(1).readonly()),
+    allowed: `${allowed}; or several with commas between them`,
+    shape: "list",
+    placeholder,
+  };
+}
+
 /** User information may stand in it. */
 export function registryUrl(): Kind<string> {
   const isEncoded = ({ username, password }: URL): boolean => !/%(?![0-9a-f]{2})/i.test(username + password);

@@ -1,4 +1,5 @@
 import type { Option, OptionWithDefault } from "./option.ts";
+import { ADVISE_OPTIONS } from "./options/advise.ts";
 import { CONSUMER_OPTIONS } from "./options/consumer.ts";
 import { DEMO_OPTIONS } from "./options/demo.ts";
 import { DLQ_OPTIONS } from "./options/dlq.ts";
@@ -31,6 +32,7 @@ export const OPTIONS = {
   ...REGISTRY_OPTIONS,
   ...PRODUCE_OPTIONS,
   ...LAG_OPTIONS,
+  ...ADVISE_OPTIONS,
   ...VERIFY_OPTIONS,
   ...HANDOVER_OPTIONS,
   ...DEMO_OPTIONS,

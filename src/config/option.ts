@@ -8,6 +8,7 @@ export const KAFKA_CLIENTS = [
   "resume",
   "status",
   "lag",
+  "advise",
   "sink",
   "prices",
   "backfill",

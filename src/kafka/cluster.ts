@@ -3,6 +3,7 @@ import Cluster, { type Broker, type Connection, type InnerLogger } from "kafkajs
 import type { Logger } from "pino";
 import { messageOf, SpillwayError } from "../errors.ts";
 import { retry } from "../runtime/backoff.ts";
+import { withDeadline } from "../runtime/deadline.ts";
 import { ERROR, errorName, isAuthorizationError } from "./error-codes.ts";
 import type { KafkaOptions } from "./options.ts";
 import type { Api } from "./protocol/api.ts";
@@ -46,6 +47,8 @@ export class Brokers implements AsyncDisposable {
   readonly #options: KafkaOptions;
   readonly #logger: InnerLogger;
   readonly #cluster: Cluster;
+  /** Where to begin. */
+  #seedAddresses: readonly string[];
   readonly #sockets = new Set<net.Socket>();
   /** Where each broker is, by node id, from the latest metadata. */
   #addresses = new Map<number, { readonly host: string; readonly port: number; readonly rack: string | null }>();
@@ -58,16 +61,17 @@ export class Brokers implements AsyncDisposable {
   constructor(options: KafkaOptions, log: Logger) {
     this.#options = options;
     this.#logger = innerLogger(log);
+    this.#seedAddresses = shuffled(options.brokers);
     this.#cluster = new Cluster({
       logger: this.#logger,
-      socketFactory: (to) => this.#keep(openSocket(to)),
-      brokers: shuffled(options.brokers),
+      socketFactory: (to) => this.#keep(options.socketFactory?.(to) ?? openSocket(to)),
+      brokers: () => this.#seedAddresses,
       ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
       ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
       clientId: options.clientId,
       connectionTimeout: options.connectionTimeoutMs,
-      authenticationTimeout: options.requestTimeoutMs,
-      reauthenticationThreshold: 10_000,
+      authenticationTimeout: options.authenticationTimeoutMs ?? options.requestTimeoutMs,
+      reauthenticationThreshold: options.reauthenticationThresholdMs ?? 10_000,
       requestTimeout: options.requestTimeoutMs,
       enforceRequestTimeout: true,
       metadataMaxAge: 0,
@@ -176,11 +180,8 @@ export class Brokers implements AsyncDisposable {
   async #anyBroker(): Promise<Broker> {
     const connected = [...this.#brokers.values(), this.#seed].find((broker) => broker?.isConnected() === true);
     if (connected !== undefined) return connected;
-    const known = shuffled([...this.#addresses.keys()]).map((nodeId) => () => this.#broker(nodeId));
-    const seeds = this.#options.brokers.map(() => () => this.#nextSeed());
     let failure: unknown;
-    for (const candidate of [...known, ...seeds]) {
-      const broker = await candidate();
+    for await (const broker of this.#candidates()) {
       try {
         await this.#connect(broker, OTHER_CONNECTION);
         return broker;
@@ -191,6 +192,27 @@ export class Brokers implements AsyncDisposable {
       }
     }
     throw failure;
+  }
+
+  async *#candidates(): AsyncGenerator<Broker, void, undefined> {
+    for (const nodeId of shuffled([...this.#addresses.keys()])) yield await this.#broker(nodeId);
+    await this.#findAddresses();
+    for (const _address of this.#seedAddresses) yield await this.#nextSeed();
+  }
+
+  /** @throws SpillwayError BROKER_UNREACHABLE, retryable */
+  async #findAddresses(): Promise<void> {
+    const { findBrokers, connectionTimeoutMs } = this.#options;
+    if (findBrokers === undefined) return;
+    try {
+      this.#seedAddresses = await withDeadline(findBrokers(), connectionTimeoutMs, "Finding the brokers");
+      if (this.#seedAddresses.length === 0) throw new Error("the function kafka.brokers named none");
+    } catch (cause) {
+      throw new SpillwayError("BROKER_UNREACHABLE", `No broker is known: ${messageOf(cause)}`, {
+        cause,
+        retryable: true,
+      });
+    }
   }
 
   /** KafkaJS's builder goes through the brokers in the options, one each time. */

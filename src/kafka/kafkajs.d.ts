@@ -5,7 +5,7 @@
 declare module "kafkajs/src/cluster/index.js" {
   import type { Socket } from "node:net";
   import type { ConnectionOptions } from "node:tls";
-  import type { SASLOptions } from "kafkajs";
+  import type { ISocketFactory } from "kafkajs";
 
   export interface InnerLogger {
     namespace(name: string): InnerLogger;
@@ -87,15 +87,11 @@ declare module "kafkajs/src/cluster/index.js" {
     readonly brokerPool: BrokerPool;
     constructor(options: {
       readonly logger: InnerLogger;
-      readonly socketFactory: (to: {
-        readonly host: string;
-        readonly port: number;
-        readonly ssl?: ConnectionOptions;
-        readonly onConnect: () => void;
-      }) => Socket;
-      readonly brokers: readonly string[];
+      readonly socketFactory: ISocketFactory;
+      readonly brokers: () => readonly string[];
       readonly ssl?: ConnectionOptions;
-      readonly sasl?: SASLOptions;
+      /** A mechanism and what that needs. */
+      readonly sasl?: object;
       readonly clientId: string;
       readonly connectionTimeout: number;
       readonly authenticationTimeout: number;

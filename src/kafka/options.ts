@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from "node:tls";
+import type { ISocketFactory, KafkaConfig } from "kafkajs";
 
 /** User name and password for one of the mechanisms that need no more. */
 export interface SaslOptions {
@@ -11,15 +12,24 @@ export interface SaslOptions {
 export interface KafkaOptions {
   /** host:port of some brokers; the others are discovered. */
   readonly brokers: readonly string[];
+  /** Instead of them: asked whenever no broker that is known can be reached. */
+  readonly findBrokers?: () => Promise<readonly string[]>;
   readonly clientId: string;
   readonly ssl?: ConnectionOptions | undefined;
-  readonly sasl?: SaslOptions | undefined;
+  /** Or any other that KafkaJS has, or takes. */
+  readonly sasl?: SaslOptions | KafkaConfig["sasl"] | undefined;
   /** Milliseconds to open a connection. */
   readonly connectionTimeoutMs: number;
+  /** Milliseconds that a login may take; as long as a request unless told. */
+  readonly authenticationTimeoutMs?: number;
+  /** Milliseconds before a login runs out at which it is done again. */
+  readonly reauthenticationThresholdMs?: number;
   /** Milliseconds a broker may take to answer; a request that waits at the broker may take that much longer. */
   readonly requestTimeoutMs: number;
   /** Milliseconds to keep trying to reach the cluster at the start, before that is an error. */
   readonly connectDeadlineMs: number;
+  /** Opens sockets in another way: through a tunnel, say. */
+  readonly socketFactory?: ISocketFactory;
 }
 
 export const KAFKA_DEFAULTS = {

@@ -68,3 +68,8 @@ export const SINK_DEFAULTS = {
   retryBackoff: { baseMs: 100, maxMs: 5_000 },
   reportIntervalMs: 10_000,
 } as const satisfies Partial<SinkOptions>;
+
+/** The consumer group of a sink that is told no other. */
+export function sinkGroupOf(routes: readonly SinkRoute[]): string {
+  return `spillway-sink-${routes.map(({ topic }) => topic).join("-")}`;
+}

@@ -81,6 +81,6 @@ export function recordsDone({
   recordsAlreadyWritten,
   recordsReplaced,
   recordsDeadLettered,
-}: SinkStats): number {
+}: Pick<SinkStats, "recordsWritten" | "recordsAlreadyWritten" | "recordsReplaced" | "recordsDeadLettered">): number {
   return recordsWritten + recordsAlreadyWritten + recordsReplaced + recordsDeadLettered;
 }

@@ -1,8 +1,11 @@
 import type { Logger } from "pino";
 import { isRetryable } from "../errors.ts";
-import type { KafkaOptions } from "../kafka/options.ts";
+import { ensureTopic } from "./admin.ts";
+import { Brokers } from "./cluster.ts";
+import { topicMissing } from "./offsets.ts";
+import type { KafkaOptions } from "./options.ts";
 
-export interface WantedTopics {
+interface WantedTopics {
   readonly kafka: KafkaOptions;
   /** Topics that must be there. */
   readonly existing: readonly string[];
@@ -18,11 +21,6 @@ export interface WantedTopics {
 /** @throws SpillwayError TOPIC_MISSING, BROKER_UNREACHABLE, AUTHENTICATION_FAILED, NOT_AUTHORIZED */
 export async function prepareTopics(wanted: WantedTopics): Promise<void> {
   const { kafka, existing, made, partitions, config = {}, log, signal } = wanted;
-  const [{ ensureTopic }, { Brokers }, { topicMissing }] = await Promise.all([
-    import("../kafka/admin.ts"),
-    import("../kafka/cluster.ts"),
-    import("../kafka/offsets.ts"),
-  ]);
   await using brokers = new Brokers(kafka, log);
   await brokers.connect(signal, log);
   const found = new Set((await brokers.topics([...existing, ...made])).map(({ topic }) => topic));

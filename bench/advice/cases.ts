@@ -1,0 +1,66 @@
+import type { AdviceCode } from "../../src/advice/advice.ts";
+
+/** A flood's figure is documents a second, a quiet topic's milliseconds from when a record is due until it can be read. */
+export type Figure = "documents/s" | "ms";
+
+/** A group under settings that are wrong, and the rule that should say so. */
+export interface MisSet {
+  readonly rule: AdviceCode;
+  readonly figure: Figure;
+  readonly latencyMs: number;
+  readonly args: readonly string[];
+}
+
+export const MIS_SET: readonly MisSet[] = [
+  { rule: "BATCH_SMALL", figure: "documents/s", latencyMs: 50, args: ["--batch-records", "1", "--lanes", "4"] },
+  { rule: "LANES_FEW", figure: "documents/s", latencyMs: 200, args: ["--lanes", "1"] },
+  { rule: "IN_FLIGHT_SMALL", figure: "documents/s", latencyMs: 50, args: ["--in-flight-records", "1000"] },
+  { rule: "CONNECTIONS_FEW", figure: "documents/s", latencyMs: 200, args: ["--max-pool-size", "1"] },
+  {
+    rule: "BATCH_UNFILLED",
+    figure: "documents/s",
+    latencyMs: 0,
+    args: ["--batching", "fixed", "--batch-records", "20000", "--batch-bytes", "16MiB", "--batch-timeout-ms", "5000"],
+  },
+  {
+    rule: "BATCH_WAITS",
+    figure: "ms",
+    latencyMs: 20,
+    args: ["--batching", "fixed", "--batch-records", "5000", "--batch-timeout-ms", "5000"],
+  },
+  { rule: "FETCH_WAITS", figure: "ms", latencyMs: 20, args: ["--fetch-min-bytes", "10240"] },
+];
+
+/** What a rule says is of no use, tried all the same, beside the defaults. */
+export interface NoUse {
+  readonly rule: AdviceCode;
+  readonly partitions: number;
+  /** 1 for a topic of one key. */
+  readonly keys: number | undefined;
+  readonly tried: readonly Try[];
+}
+
+export interface Try {
+  readonly what: string;
+  readonly args: readonly string[];
+  readonly instances: number;
+  readonly partitions: number;
+}
+
+const AS_IT_IS: Try = { what: "defaults", args: [], instances: 1, partitions: 3 };
+const MORE_LANES: Try = { ...AS_IT_IS, what: "16 lanes", args: ["--lanes", "16", "--in-flight-records", "48000"] };
+
+export const NO_USE: readonly NoUse[] = [
+  {
+    rule: "DATABASE_LIMIT",
+    partitions: 3,
+    keys: undefined,
+    tried: [
+      AS_IT_IS,
+      MORE_LANES,
+      { ...AS_IT_IS, what: "2 instances", instances: 2 },
+      { ...AS_IT_IS, what: "24 partitions", partitions: 24 },
+    ],
+  },
+  { rule: "HOT_KEY", partitions: 3, keys: 1, tried: [AS_IT_IS, MORE_LANES] },
+];

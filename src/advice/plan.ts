@@ -1,0 +1,89 @@
+import { SINK_DEFAULTS } from "../sink/options.ts";
+import { processMost } from "./capacity.ts";
+import type { SinkSettings } from "./facts.ts";
+import type { Load } from "./load.ts";
+import { type WriteCost, writeMs } from "./write-cost.ts";
+
+/** A batch in which the fixed part of a write is this share of it is large enough. */
+const FIXED_SHARE = 0.1;
+/** Larger ones bring little more, and take longer than a lane should be held. */
+const LARGEST_BATCH = 4_000;
+/** A write may take this part of its deadline: a slow moment must not become an outage. */
+const DEADLINE_SHARE = 0.25;
+const MOST_LANES = 64;
+/** Records in flight cost memory several times their size, as objects. */
+const MOST_IN_FLIGHT = 100_000;
+/** Per lane: one is written, and others gather, since lanes are never equal. */
+const BATCHES_IN_FLIGHT = { least: 2, good: 3 };
+/** Settings that are nearly right are left alone. */
+const WORTH_IT = 1.5;
+
+/**
+ * The settings by which a group that can't write more would write the most.
+ * @param cost undefined where nothing was written: then only what can't be is changed
+ */
+export function plannedFor(
+  load: Load,
+  cost: WriteCost | undefined,
+): Pick<SinkSettings, "lanes" | "batchRecords" | "inFlightRecords"> {
+  const { settings, bytesPerRecord } = load;
+  const inBytes = Math.max(1, Math.floor(settings.inFlightBytes / bytesPerRecord));
+  const room = Math.min(inBytes, Math.max(settings.inFlightRecords, MOST_IN_FLIGHT));
+  const wanted = cost === undefined ? settings.batchRecords : wantedBatch(load, cost);
+  const lanes = cost === undefined ? settings.lanes : wantedLanes(load, cost, Math.max(wanted, settings.batchRecords));
+  const fitting = Math.max(1, Math.floor(room / (BATCHES_IN_FLIGHT.least * lanes)));
+  const larger = Math.min(wanted, fitting);
+  const batchRecords = larger > WORTH_IT * settings.batchRecords ? larger : filled(settings, lanes, fitting);
+  const needed = load.isDatabaseBound ? batchRecords : BATCHES_IN_FLIGHT.least * lanes * batchRecords;
+  const isEnough = settings.inFlightRecords >= Math.min(room, needed);
+  const inFlightRecords = isEnough
+    ? settings.inFlightRecords
+    : Math.min(room, BATCHES_IN_FLIGHT.good * lanes * batchRecords);
+  return { lanes, batchRecords, inFlightRecords };
+}
+
+/** A batch that lanes can't fill from what may be in flight is made one that they can. */
+function filled({ batchRecords, inFlightRecords }: SinkSettings, lanes: number, fitting: number): number {
+  const isSpread = inFlightRecords < BATCHES_IN_FLIGHT.least * lanes * batchRecords;
+  const isTooLarge = batchRecords > 2 * fitting || (isSpread && batchRecords > LARGEST_BATCH);
+  return isTooLarge ? Math.min(fitting, LARGEST_BATCH) : batchRecords;
+}
+
+/** Large enough that the fixed part hardly counts; where its size isn't known, the default. */
+function wantedBatch({ settings, bytesPerRecord }: Load, cost: WriteCost): number {
+  const { least, most } = cost.perRecordMs;
+  const slope = (least + most) / 2;
+  const fixedMs = Math.max(0, cost.ms - slope * cost.records);
+  const isKnown = cost.isMeasured && slope > 0;
+  const good = isKnown ? (fixedMs * (1 / FIXED_SHARE - 1)) / slope : SINK_DEFAULTS.batchRecords;
+  const inTime = isKnown ? (settings.writeTimeoutMs * DEADLINE_SHARE - fixedMs) / slope : Number.POSITIVE_INFINITY;
+  const inBytes = settings.batchBytes / bytesPerRecord;
+  const larger = Math.min(LARGEST_BATCH, Math.max(SINK_DEFAULTS.batchRecords, good));
+  return Math.max(1, twoDigits(Math.min(larger, inTime, inBytes)));
+}
+
+/**
+ * Little's law: as many lanes as writes are under way when as much is written as one process can, or as the database can
+ * one record after the other. The default at least; lanes that a hot key leaves empty are none.
+ */
+function wantedLanes(
+  { settings, hotKey, bytesPerRecord, isDatabaseBound }: Load,
+  cost: WriteCost,
+  batch: number,
+): number {
+  const slope = cost.perRecordMs.least;
+  const process = processMost(bytesPerRecord);
+  const perSecond = slope === 0 ? process : Math.min(process, 1_000 / slope);
+  const underWay = Math.ceil((perSecond * writeMs(cost, batch, slope)) / 1_000 / batch);
+  const wanted = Math.min(MOST_LANES, Math.max(SINK_DEFAULTS.lanes, underWay));
+  const share = hotKey?.share ?? 0;
+  const reached = share === 0 ? wanted : Math.min(wanted, Math.ceil(1 / share));
+  // Where lanes wait for connections, nobody knows what a write takes without that; where for the database, more don't help.
+  if (settings.connections < settings.lanes || isDatabaseBound) return settings.lanes;
+  return Math.max(settings.lanes, reached);
+}
+
+function twoDigits(value: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, value))) - 1);
+  return Math.floor(value / unit) * unit;
+}

@@ -1,0 +1,5 @@
+/** Where a figure lies that isn't known. */
+export interface Range {
+  readonly least: number;
+  readonly most: number;
+}
