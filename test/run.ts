@@ -52,6 +52,7 @@ const SOCIABLE = [
   "protocol",
   "registry",
   "relay",
+  "security",
   "sink-poison",
   "sink-replies",
   "steering",
