@@ -6,7 +6,7 @@ export class MissingPrerequisite extends Error {
   constructor(program: string, found: string) {
     super(
       `${program} is needed to run the local services, but ${found}. ` +
-        "On Debian or Ubuntu: apt-get install openjdk-17-jdk-headless maven golang (Java 17, Go 1.23 or newer). " +
+        "On Debian or Ubuntu: apt-get install openjdk-17-jdk-headless maven golang openssl (Java 17, Go 1.23, OpenSSL 3 or newer). " +
         "Or start the services with Docker and give their addresses by SPILLWAY_BROKERS and SPILLWAY_MONGO_URL.",
     );
     this.program = program;

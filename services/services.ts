@@ -11,7 +11,7 @@ import {
   processControl,
 } from "./control.ts";
 import { type Dynamodb, startDynamodb } from "./dynamodb.ts";
-import { type Database, FERRETDB_NAME, startFerretdb } from "./ferretdb/ferretdb.ts";
+import { type Database, type DatabaseLogin, FERRETDB_NAME, startFerretdb } from "./ferretdb/ferretdb.ts";
 import { kafkaJars } from "./kafka/jars.ts";
 import { type KafkaCluster, type KafkaOptions, startKafka } from "./kafka/kafka.ts";
 import { retryIfPortTaken } from "./ports.ts";
@@ -23,7 +23,8 @@ import { startToxiproxy, type Toxiproxy } from "./toxiproxy/toxiproxy.ts";
 
 export interface ServicesOptions {
   readonly kafka?: boolean | KafkaOptions;
-  readonly mongo?: boolean;
+  /** With a login, whoever connects needs it: it stands in `mongoUrl`. */
+  readonly mongo?: boolean | { readonly login: DatabaseLogin };
   readonly dynamodb?: boolean;
   readonly toxiproxy?: boolean;
   /** A schema registry. None is taken over from the environment. */
@@ -85,7 +86,10 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   try {
     // One by one: they would only take each other's time on a small machine.
     if (options.toxiproxy) toxiproxy = await retryIfPortTaken(() => startToxiproxy(preparation));
-    if (options.mongo && !given.mongoUrl) database = await retryIfPortTaken(() => startFerretdb(preparation));
+    if (options.mongo && !given.mongoUrl) {
+      const login = options.mongo === true ? undefined : options.mongo.login;
+      database = await retryIfPortTaken(() => startFerretdb(preparation, login));
+    }
     if (options.dynamodb) dynamodb = await retryIfPortTaken(() => startDynamodb(preparation));
     if (kafka && !given.brokers) cluster = await retryIfPortTaken(() => startKafka(kafka, preparation));
     if (options.registry) registry = await retryIfPortTaken(() => startRegistry(preparation));

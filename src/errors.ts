@@ -34,6 +34,7 @@ export interface ErrorContext {
   readonly partition?: number;
   readonly offset?: bigint;
   readonly group?: string;
+  readonly transactionalId?: string;
   readonly broker?: string;
   /** Kafka's error code, see https://kafka.apache.org/protocol#protocol_error_codes */
   readonly kafkaCode?: number;

@@ -64,7 +64,7 @@ export type { YieldTo } from "./relay/yield-to.ts";
 export type { DocumentShape } from "./sink/models/document.ts";
 export type { MappedOperation } from "./sink/models/map.ts";
 export { type DecodedRecord, defineModel, type Model, type PlanRecord } from "./sink/models/model.ts";
-export type { SinkObserver } from "./sink/observer.ts";
+export type { Left, SinkObserver } from "./sink/observer.ts";
 export type { Operation, OperationKind, PlannedOperation, Rejected, Version } from "./sink/operations.ts";
 export type { OnDataError, SinkOptions, SinkRoute } from "./sink/options.ts";
 export type { SinkStats } from "./sink/stats.ts";

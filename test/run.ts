@@ -51,6 +51,7 @@ const SOCIABLE = [
   "protocol",
   "registry",
   "relay",
+  "security",
   "sink-poison",
   "steering",
   "targets",

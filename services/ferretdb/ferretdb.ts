@@ -12,7 +12,13 @@ export interface Database {
   readonly process: ServiceProcess;
 }
 
-export async function startFerretdb(preparation: Preparation): Promise<Database> {
+export interface DatabaseLogin {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** @param login that everybody needs then; without one nobody does */
+export async function startFerretdb(preparation: Preparation, login?: DatabaseLogin): Promise<Database> {
   const { reaper, log, signal } = preparation;
   const program = await ferretdbProgram(preparation);
   const port = await freePort();
@@ -22,6 +28,7 @@ export async function startFerretdb(preparation: Preparation): Promise<Database>
       name: "FerretDB",
       command: program,
       args: ["-port", String(port), "-data", join(directory, "data")],
+      env: { ...globalThis.process.env, ...setupOf(login) },
       logFile: join(directory, "ferretdb.log"),
       startTimeoutMs: 30_000,
       stopTimeoutMs: 10_000,
@@ -31,5 +38,15 @@ export async function startFerretdb(preparation: Preparation): Promise<Database>
   );
   await process.start(signal);
   log(`${FERRETDB_NAME} has started.`);
-  return { url: `mongodb://127.0.0.1:${port}/`, process };
+  return { url: `mongodb://${userOf(login)}127.0.0.1:${port}/`, process };
+}
+
+function setupOf(login: DatabaseLogin | undefined): NodeJS.ProcessEnv {
+  if (login === undefined) return {};
+  return { FERRETDB_SETUP_USERNAME: login.username, FERRETDB_SETUP_PASSWORD: login.password };
+}
+
+function userOf(login: DatabaseLogin | undefined): string {
+  if (login === undefined) return "";
+  return `${encodeURIComponent(login.username)}:${encodeURIComponent(login.password)}@`;
 }

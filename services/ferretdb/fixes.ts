@@ -156,10 +156,82 @@ const NARROW_BY_ID: Fix = {
   count: 2,
 };
 
+/** The embedded package offers no login, though what it wraps does: SCRAM, once a first user is set up. */
+const LOG_IN: readonly Fix[] = [
+  {
+    file: "ferretdb/ferretdb.go",
+    before: "	SQLiteURL string // For example: `file:data/`.\n",
+    after: `	SQLiteURL string // For example: \`file:data/\`.
+
+	// The first user, of the database admin. Without a name nobody has to log in.
+	SetupUsername string
+	SetupPassword string
+`,
+    count: 1,
+  },
+  {
+    file: "ferretdb/ferretdb.go",
+    before: `		SQLiteURL: config.SQLiteURL,
+
+		TestOpts: registry.TestOpts{
+`,
+    after: `		SQLiteURL: config.SQLiteURL,
+
+		SetupDatabase: setupDatabase(config),
+		SetupUsername: config.SetupUsername,
+		SetupPassword: password.WrapPassword(config.SetupPassword),
+		SetupTimeout:  30 * time.Second,
+
+		TestOpts: registry.TestOpts{
+			EnableNewAuth:           config.SetupUsername != "",
+`,
+    count: 1,
+  },
+  {
+    file: "ferretdb/ferretdb.go",
+    before: `// New creates a new instance of embeddable FerretDB implementation.
+`,
+    after: `func setupDatabase(config *Config) string {
+	if config.SetupUsername == "" {
+		return ""
+	}
+
+	return "admin"
+}
+
+// New creates a new instance of embeddable FerretDB implementation.
+`,
+    count: 1,
+  },
+  {
+    file: "ferretdb/ferretdb.go",
+    before: `	"net/url"
+
+	"github.com/FerretDB/FerretDB/build/version"
+`,
+    after: `	"net/url"
+	"time"
+
+	"github.com/FerretDB/FerretDB/build/version"
+`,
+    count: 1,
+  },
+  {
+    file: "ferretdb/ferretdb.go",
+    before: `	"github.com/FerretDB/FerretDB/internal/util/state"
+`,
+    after: `	"github.com/FerretDB/FerretDB/internal/util/password"
+	"github.com/FerretDB/FerretDB/internal/util/state"
+`,
+    count: 1,
+  },
+];
+
 export const FIXES: readonly Fix[] = [
   ASK_AS_INDEXED,
   ...ANSWER_FOR_EACH_OPERATION,
   END_ORDERED_INSERT,
   READ_AND_WRITE_IN_TURN,
   NARROW_BY_ID,
+  ...LOG_IN,
 ];

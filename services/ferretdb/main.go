@@ -1,6 +1,7 @@
 // Command ferretdb serves the MongoDB wire protocol from SQLite files in one directory.
 //
-// It has no authentication and is meant for one machine's tests and demo, so it listens on 127.0.0.1 only.
+// It is meant for one machine's tests and demo, so it listens on 127.0.0.1 only. Clients have to log in if
+// FERRETDB_SETUP_USERNAME and FERRETDB_SETUP_PASSWORD are set: not by flags, which anybody on the machine can read.
 package main
 
 import (
@@ -57,6 +58,9 @@ func run() error {
 		Handler:   "sqlite",
 		// As MongoDB does by default: what is acknowledged survives the process being killed, not a power cut.
 		SQLiteURL: "file:" + directory + "/?_pragma=synchronous(normal)",
+
+		SetupUsername: os.Getenv("FERRETDB_SETUP_USERNAME"),
+		SetupPassword: os.Getenv("FERRETDB_SETUP_PASSWORD"),
 	})
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ export interface BrokerOptions {
   readonly clusterId: string;
   readonly config: Readonly<Record<string, string>>;
   readonly features: Readonly<Record<string, number>>;
+  readonly scram?: readonly string[];
   readonly classes: JavaClasses;
   /** Options of the virtual machine. */
   readonly jvm: readonly string[];
@@ -31,7 +32,7 @@ export interface BrokerOptions {
 
 /** A broker with its settings written and its storage formatted, not started yet. */
 export async function createBroker(options: BrokerOptions): Promise<ServiceProcess> {
-  const { node, nodes, clusterId, config, features, classes, jvm, reaper } = options;
+  const { node, nodes, clusterId, config, features, scram = [], classes, jvm, reaper } = options;
   const directory = mkdtempSync(join(reaper.directory, `kafka-${node.id}-`));
   const settings = join(directory, "server.properties");
   writeFileSync(settings, brokerProperties({ node, nodes, dataDirectory: join(directory, "data"), config }));
@@ -39,6 +40,7 @@ export async function createBroker(options: BrokerOptions): Promise<ServiceProce
   // In one word: an id may begin with a dash, and one in 64 does.
   const format = ["format", `--cluster-id=${clusterId}`, "--config", settings];
   for (const [feature, level] of Object.entries(features)) format.push("--feature", `${feature}=${level}`);
+  for (const user of scram) format.push("--add-scram", user);
   const { code, stdout, stderr } = await createJava(classes, reaper).runTool("kafka.tools.StorageTool", format);
   if (code !== 0) throw new ServiceError(`Kafka's storage was not formatted:\n${stdout}${stderr}`);
 

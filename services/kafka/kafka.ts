@@ -4,7 +4,7 @@ import type { ServiceProcess } from "../service-process.ts";
 import { createBroker, nodeAddresses } from "./broker.ts";
 import { kafkaClasses } from "./classes.ts";
 import { createJava, type Java } from "./java.ts";
-import type { ProxiedListener } from "./settings.ts";
+import type { Listener, ProxiedListener } from "./settings.ts";
 
 export interface KafkaOptions {
   /** One broker unless told. Three have replication factor 3 and two replicas in sync at least. */
@@ -15,6 +15,10 @@ export interface KafkaOptions {
   readonly features?: Readonly<Record<string, number>>;
   /** By broker: a second listener, for clients that are to come through a proxy. */
   readonly proxied?: readonly ProxiedListener[];
+  /** Further ones of a single broker. */
+  readonly listeners?: readonly Listener[];
+  /** Users that the cluster is formatted with, such as SCRAM-SHA-256=[name=me,password=secret]. */
+  readonly scram?: readonly string[];
 }
 
 export interface KafkaCluster {
@@ -28,10 +32,10 @@ export async function startKafka(options: KafkaOptions, preparation: Preparation
   const { reaper, log, signal } = preparation;
   const classes = await kafkaClasses(preparation);
 
-  const { brokers: count = 1, config = {}, features = {}, proxied = [] } = options;
+  const { brokers: count = 1, config = {}, features = {}, proxied = [], listeners = [], scram = [] } = options;
   const started = performance.now();
-  const addresses = (await nodeAddresses(count)).map((node, i) => ({ ...node, proxied: proxied[i] }));
-  const cluster = { nodes: addresses, clusterId: randomBytes(16).toString("base64url"), config, features };
+  const addresses = (await nodeAddresses(count)).map((node, i) => ({ ...node, proxied: proxied[i], listeners }));
+  const cluster = { nodes: addresses, clusterId: randomBytes(16).toString("base64url"), config, features, scram };
   // Several brokers on one machine get less memory each, and compile less: they are there to be killed and started again.
   const jvm = count === 1 ? ["-Xmx512m"] : ["-Xmx384m", "-XX:TieredStopAtLevel=1"];
   const nodes = await Promise.all(addresses.map((node) => createBroker({ ...cluster, node, classes, jvm, reaper })));

@@ -4,11 +4,20 @@ export interface ProxiedListener {
   readonly advertisedPort: number;
 }
 
+/** A further listener, such as one for TLS. What it needs besides is in the configuration, under its name. */
+export interface Listener {
+  /** In capitals. */
+  readonly name: string;
+  readonly protocol: "SSL" | "SASL_SSL";
+  readonly port: number;
+}
+
 export interface NodeAddress {
   readonly id: number;
   readonly port: number;
   readonly controllerPort: number;
   readonly proxied?: ProxiedListener | undefined;
+  readonly listeners?: readonly Listener[];
 }
 
 export interface NodeSettings {
@@ -28,14 +37,21 @@ export function brokerProperties({ node, nodes, dataDirectory, config }: NodeSet
     listener: `PROXIED://127.0.0.1:${node.proxied.port}`,
     advertised: `PROXIED://127.0.0.1:${node.proxied.advertisedPort}`,
   };
-  const forClients = proxied === undefined ? [client] : [client, proxied];
+  const { listeners = [] } = node;
+  const further = listeners.map(({ name, port }) => {
+    const listener = `${name}://127.0.0.1:${port}`;
+    return { listener, advertised: listener };
+  });
+  const forClients = [client, ...(proxied === undefined ? [] : [proxied]), ...further];
+  const protocols = ["CLIENT:PLAINTEXT", "PROXIED:PLAINTEXT", "CONTROLLER:PLAINTEXT"];
+  for (const { name, protocol } of listeners) protocols.push(`${name}:${protocol}`);
   const properties: Record<string, string> = {
     "process.roles": "broker,controller",
     "node.id": String(node.id),
     "controller.quorum.voters": nodes.map((peer) => `${peer.id}@127.0.0.1:${peer.controllerPort}`).join(","),
     listeners: [...forClients.map(({ listener }) => listener), `CONTROLLER://127.0.0.1:${node.controllerPort}`].join(),
     "advertised.listeners": forClients.map(({ advertised }) => advertised).join(),
-    "listener.security.protocol.map": "CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": protocols.join(),
     "inter.broker.listener.name": "CLIENT",
     "controller.listener.names": "CONTROLLER",
     "log.dirs": dataDirectory,

@@ -13,7 +13,7 @@ import { serve } from "./serve.ts";
 import { untilStopped } from "./stop-signals.ts";
 
 /** Nothing is written but reports, so there is nothing to finish. */
-const STOP_DEADLINE_MS = 10_000;
+export const STOP_DEADLINE_MS = 10_000;
 const READ_SHARE = 1 / 6;
 
 /** `spillway lag`: how far consumer groups are behind, whether they come closer, and if not, why. */

@@ -200,6 +200,30 @@ export function registryUrl(): Kind<string> {
   return webUrl(isEncoded, "http://[user:password@]host[:port][/path] or https://…, the password percent-encoded");
 }
 
+/** Of an OAuth server. Client and secret have options of their own. */
+export function tokenUrl(): Kind<string> {
+  return webUrl(({ username, password }) => username + password === "", "http://host[:port][/path] or https://…");
+}
+
+/** Kafka's own rule for SASL extensions, whose texts may hold what a token does. `auth` is the token's place. */
+const EXTENSION = /^(?!auth=)([A-Za-z]+)=([\x20-\x7e]+)$/;
+
+export function extensions(): Kind<Readonly<Record<string, string>>> {
+  const pairs = z.array(z.string().regex(EXTENSION)).min(1);
+  const schema = z.preprocess(
+    (value) =>
+      isMapping(value) ? Object.entries(value).map(([name, text]) => `${name}=${text}`) : splitAtCommas(value),
+    pairs.transform((given): Readonly<Record<string, string>> => Object.fromEntries(given.map(nameAndText))),
+  );
+  const allowed = "name=text, or several with commas between them, each name of letters; in YAML a mapping";
+  return { schema, allowed, shape: "list", placeholder: "name=text" };
+}
+
+function nameAndText(pair: string): readonly [name: string, text: string] {
+  const at = pair.indexOf("=");
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
 function webUrl(hasFitUser: (url: URL) => boolean, allowed: string): Kind<string> {
   const isUrl = (value: string): boolean => {
     const url = URL.parse(value);

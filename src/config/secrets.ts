@@ -8,13 +8,33 @@ export const MASK = "***";
 /** Shorter ones would mask half of every log line; they are masked by their place only. */
 const SHORTEST_BY_VALUE = 4;
 
-/** For the whole process, because errors and logs from any part may repeat a secret. Longest first. */
+/** For the whole process, because errors and logs from any part may repeat a secret. */
+const secrets = new Set<string>();
+/** The forms that secrets and tokens take. Longest first. */
 let knownForms: readonly string[] = [];
 
 /** From now on `maskSecrets` hides this value wherever it stands. */
 export function rememberSecret(value: string): void {
-  if (value.length < SHORTEST_BY_VALUE) return;
-  const forms = new Set([...knownForms, ...formsOf(value)]);
+  if (value.length < SHORTEST_BY_VALUE || secrets.has(value)) return;
+  secrets.add(value);
+  findForms();
+}
+
+/** Tokens come and go: the last ones are enough, and as many as a process gets in a year would make it slow. */
+const TOKENS_REMEMBERED = 8;
+/** Oldest first. */
+const tokens: string[] = [];
+
+/** The same for one of many that follow each other. Each takes the place of an older one. */
+export function rememberToken(value: string): void {
+  if (value.length < SHORTEST_BY_VALUE || tokens.includes(value)) return;
+  tokens.push(value);
+  if (tokens.length > TOKENS_REMEMBERED) tokens.shift();
+  findForms();
+}
+
+function findForms(): void {
+  const forms = new Set([...secrets, ...tokens].flatMap(formsOf));
   knownForms = [...forms].sort((a, b) => b.length - a.length);
 }
 
@@ -78,6 +98,8 @@ function percentDecoded(text: string): string | undefined {
 
 const PLACES: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)/gs, `-----BEGIN $1-----${MASK}`],
+  // A JSON web token, as OAuth's are: `{"` in base64 begins with eyJ.
+  [/\beyJ[\w-]{8,}\.eyJ[\w-]+\.[\w-]*/g, MASK],
   // user:password@ with a scheme before it, up to the last @: a password may hold one that should have been encoded.
   [/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@"<>`]*):[^\s"<>`]*@/gi, `$1:${MASK}@`],
   // The same without a scheme, as in a list of brokers.

@@ -27,12 +27,9 @@ export async function assertNoneParked(
   const { kafka, log, signal } = options;
   await using brokers = new Brokers(kafka, log);
   await brokers.connect(signal, log);
-  // Whoever has never parked a key need not have the topic, nor permission to read it.
-  if ((await retry(() => brokers.topics([CONTROL_TOPIC]), { signal, ...LIMITS })).length === 0) return;
-  const entries = await readControlEntries(isOfGroup(group), options).catch((error: unknown) => {
-    if (error instanceof SpillwayError && error.code === "NOT_AUTHORIZED") return [];
-    throw error;
-  });
+  const find = () => retry(() => brokers.topics([CONTROL_TOPIC]), { signal, ...LIMITS });
+  if ((await find().catch(noneIfForbidden)).length === 0) return;
+  const entries = await readControlEntries(isOfGroup(group), options).catch(noneIfForbidden);
   const parked = parkedAmong(entries).filter(({ name }) => topics.includes(name.topic));
   const [first] = parked;
   if (first === undefined) return;
@@ -47,6 +44,12 @@ export async function assertNoneParked(
       },
     },
   );
+}
+
+/** Whoever has never parked a key need not have the topic, nor permission to see or read it. */
+function noneIfForbidden(error: unknown): [] {
+  if (error instanceof SpillwayError && error.code === "NOT_AUTHORIZED") return [];
+  throw error;
 }
 
 /** Where the state of parked keys is kept. */

@@ -54,16 +54,19 @@ function placeOf(group: string, { topic, partition }: Pick<SourcePartition, "top
  * @throws SpillwayError as `followControlEntries`
  */
 export async function followParked(watch: ParkedWatch, control: ControlOptions): Promise<AsyncDisposable> {
-  const { kafka, log, signal } = control;
   const nothing = { async [Symbol.asyncDispose]() {} };
-  {
-    await using brokers = new Brokers(kafka, log);
-    await brokers.connect(signal, log);
-    if ((await retry(() => brokers.topics([CONTROL_TOPIC]), { signal, ...LIMITS })).length === 0) return nothing;
-  }
-  return await followControlEntries(isParkedKey, (entry) => watch.take(entry), control).catch((error: unknown) => {
+  try {
+    if (!(await isThere(control))) return nothing;
+    return await followControlEntries(isParkedKey, (entry) => watch.take(entry), control);
+  } catch (error) {
     if (!(error instanceof SpillwayError) || error.code !== "NOT_AUTHORIZED") throw error;
-    log.warn({ topic: CONTROL_TOPIC }, "may not be read: parked keys are not seen");
+    control.log.warn({ topic: CONTROL_TOPIC }, "may not be read: parked keys are not seen");
     return nothing;
-  });
+  }
+}
+
+async function isThere({ kafka, log, signal }: ControlOptions): Promise<boolean> {
+  await using brokers = new Brokers(kafka, log);
+  await brokers.connect(signal, log);
+  return (await retry(() => brokers.topics([CONTROL_TOPIC]), { signal, ...LIMITS })).length > 0;
 }

@@ -104,7 +104,7 @@ async function createTopic(brokers: Brokers, wanted: WantedTopic, signal: AbortS
         context: { topic, kafkaCode: errorCode },
       });
     }
-    throw kafkaError(`Creating the topic (${errorMessage})`, errorCode, { topic });
+    throw kafkaError(`Creating the topic (${errorMessage})`, errorCode, { topic }, "CREATE");
   }
 }
 

@@ -4,8 +4,11 @@ import type { Logger } from "pino";
 import { messageOf, SpillwayError } from "../errors.ts";
 import { retry } from "../runtime/backoff.ts";
 import { withDeadline } from "../runtime/deadline.ts";
+import { connectionFailure, isFinal, withSuspicion } from "./connection-failure.ts";
 import { ERROR, errorName, isAuthorizationError } from "./error-codes.ts";
+import { oauthBearerLogin } from "./login/oauth-bearer.ts";
 import type { KafkaOptions } from "./options.ts";
+import { type AclOperation, grantFor } from "./permissions.ts";
 import type { Api } from "./protocol/api.ts";
 import { ProtocolReader, ZERO_UUID } from "./protocol/codec.ts";
 import { metadata } from "./protocol/messages.ts";
@@ -67,7 +70,7 @@ export class Brokers implements AsyncDisposable {
       socketFactory: (to) => this.#keep(options.socketFactory?.(to) ?? openSocket(to)),
       brokers: () => this.#seedAddresses,
       ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-      ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+      ...loginOf(options),
       clientId: options.clientId,
       connectionTimeout: options.connectionTimeoutMs,
       authenticationTimeout: options.authenticationTimeoutMs ?? options.requestTimeoutMs,
@@ -104,10 +107,10 @@ export class Brokers implements AsyncDisposable {
       });
       return decode(api, payload, address);
     } catch (error) {
-      if (error instanceof SpillwayError) throw error;
+      if (error instanceof SpillwayError && error.code === "PROTOCOL") throw error;
       // The connections' state is unknown now: answers may still come, or never. New ones know where they stand.
       this.#discard(broker, error);
-      throw toSpillwayError(error, api.name, address);
+      throw connectionFailure(error, api.name, address);
     }
   }
 
@@ -127,9 +130,7 @@ export class Brokers implements AsyncDisposable {
     const topics: TopicMetadata[] = [];
     for (const { errorCode, name, topicId, partitions } of response.topics) {
       if (isAuthorizationError(errorCode)) {
-        throw new SpillwayError("NOT_AUTHORIZED", "Not allowed to describe the topic", {
-          context: { topic: name ?? "?", kafkaCode: errorCode, hint: "Grant DESCRIBE on it to this user" },
-        });
+        throw kafkaError("Describing the topic", errorCode, { topic: name ?? "?" }, "DESCRIBE");
       }
       if (errorCode === ERROR.INVALID_TOPIC_EXCEPTION) {
         throw new SpillwayError("TOPIC_MISSING", `"${name}" is not a name Kafka allows for a topic`);
@@ -163,6 +164,8 @@ export class Brokers implements AsyncDisposable {
           { attempt, delayMs: Math.round(delayMs), error: messageOf(error) },
           "Kafka does not answer yet, trying again",
         ),
+    }).catch((error: unknown) => {
+      throw withSuspicion(error);
     });
   }
 
@@ -187,8 +190,8 @@ export class Brokers implements AsyncDisposable {
         return broker;
       } catch (error) {
         this.#discard(broker, error);
-        failure = toSpillwayError(error, "Connecting", addressOf(broker));
-        if (isAuthenticationFailure(failure)) break;
+        failure = connectionFailure(error, "Connecting", addressOf(broker));
+        if (isFinal(failure)) break;
       }
     }
     throw failure;
@@ -324,12 +327,16 @@ function assertSpeaks(
   });
 }
 
-function addressOf({ connectionPool: { host, port } }: Broker): string {
-  return `${host}:${port}`;
+/** A copy: KafkaJS keeps its own things in it. */
+function loginOf({ sasl, requestTimeoutMs }: KafkaOptions): { readonly sasl?: object } {
+  if (sasl === undefined) return {};
+  if (!("oauthBearerProvider" in sasl)) return { sasl: { ...sasl } };
+  const authenticationProvider = oauthBearerLogin(sasl, { deadlineMs: requestTimeoutMs });
+  return { sasl: { mechanism: sasl.mechanism, authenticationProvider } };
 }
 
-function isAuthenticationFailure(error: unknown): boolean {
-  return error instanceof SpillwayError && error.code === "AUTHENTICATION_FAILED";
+function addressOf({ connectionPool: { host, port } }: Broker): string {
+  return `${host}:${port}`;
 }
 
 /** So that many processes don't all begin with the same broker. */
@@ -338,21 +345,6 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map((item) => ({ item, at: Math.random() }))
     .toSorted((a, b) => a.at - b.at)
     .map(({ item }) => item);
-}
-
-function toSpillwayError(cause: unknown, request: string, broker: string): SpillwayError {
-  const name = cause instanceof Error ? cause.name : "";
-  if (name.includes("SASL")) {
-    return new SpillwayError("AUTHENTICATION_FAILED", `Broker ${broker} refused the login: ${messageOf(cause)}`, {
-      cause,
-      context: { broker, hint: "Check the SASL mechanism, user name and password" },
-    });
-  }
-  return new SpillwayError("BROKER_UNREACHABLE", `${request} to broker ${broker} failed: ${messageOf(cause)}`, {
-    cause,
-    retryable: true,
-    context: { broker },
-  });
 }
 
 /** KafkaJS logs every failure that it throws, too. Ours reports those it is thrown, so KafkaJS's go to debug. */
@@ -364,11 +356,20 @@ function innerLogger(log: Logger): InnerLogger {
   return logger;
 }
 
-/** An error for a code that a broker answered with. */
-export function kafkaError(what: string, kafkaCode: number, context: SpillwayError["context"] = {}): SpillwayError {
+/**
+ * An error for a code that a broker answered with. Where that says that the user may not do it, the hint says what to
+ * grant: `operation`, where it isn't the usual one for such a resource.
+ */
+export function kafkaError(
+  what: string,
+  kafkaCode: number,
+  context: SpillwayError["context"] = {},
+  operation?: AclOperation,
+): SpillwayError {
   if (isAuthorizationError(kafkaCode)) {
+    const hint = grantFor(kafkaCode, context, operation);
     return new SpillwayError("NOT_AUTHORIZED", `${what} is not allowed: ${errorName(kafkaCode)}`, {
-      context: { ...context, kafkaCode },
+      context: { hint, ...context, kafkaCode },
     });
   }
   return new SpillwayError("PROTOCOL", `${what} failed: ${errorName(kafkaCode)}`, {

@@ -1,6 +1,7 @@
 import { SpillwayError } from "../errors.ts";
 import { type Brokers, kafkaError } from "./cluster.ts";
 import { ERROR, errorName, isCoordinatorMoved } from "./error-codes.ts";
+import type { AclOperation } from "./permissions.ts";
 import { findCoordinator } from "./protocol/messages.ts";
 
 /** What a coordinator coordinates. */
@@ -34,9 +35,16 @@ export async function coordinatorOf(brokers: Brokers, group: string): Promise<nu
 }
 
 /** @throws SpillwayError for a coordinator's error code; retryable where it has moved, or waits for a transaction */
-export function assertCoordinated(what: string, code: number, context: SpillwayError["context"]): void {
+export function assertCoordinated(
+  what: string,
+  code: number,
+  context: SpillwayError["context"],
+  operation: AclOperation = "DESCRIBE",
+): void {
   if (code === ERROR.NONE) return;
-  if (!isCoordinatorMoved(code) && code !== ERROR.UNSTABLE_OFFSET_COMMIT) throw kafkaError(what, code, context);
+  if (!isCoordinatorMoved(code) && code !== ERROR.UNSTABLE_OFFSET_COMMIT) {
+    throw kafkaError(what, code, context, operation);
+  }
   throw new SpillwayError("PROTOCOL", `${what}: ${errorName(code)}`, {
     retryable: true,
     context: { ...context, kafkaCode: code },

@@ -94,7 +94,7 @@ export async function brokerConfig(
 ): Promise<ReadonlyMap<string, ConfigValue>> {
   const [described] = await configs(brokers, nodeId, "broker", [String(nodeId)], keys);
   if (described === undefined || described.errorCode !== ERROR.NONE) {
-    throw kafkaError("Describing a broker's configuration", described?.errorCode ?? ERROR.NONE);
+    throw kafkaError("Describing a broker's configuration", described?.errorCode ?? ERROR.NONE, {}, "DESCRIBE_CONFIGS");
   }
   return described.values;
 }
@@ -175,7 +175,7 @@ export async function groupOperations(brokers: Brokers, coordinator: number, gro
   const { groups } = await brokers.request(describeGroups, request, coordinator);
   const [described] = groups;
   if (described === undefined || described.errorCode !== ERROR.NONE) {
-    throw kafkaError("Describing a group", described?.errorCode ?? ERROR.NONE, { group });
+    throw kafkaError("Describing a group", described?.errorCode ?? ERROR.NONE, { group }, "DESCRIBE");
   }
   return described.authorizedOperations;
 }

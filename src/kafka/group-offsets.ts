@@ -136,7 +136,7 @@ export async function setOffsets(
           context: { topic, partition, group, kafkaCode: errorCode },
         });
       }
-      assertCoordinated("Setting a group's offsets", errorCode, { topic, partition, group });
+      assertCoordinated("Setting a group's offsets", errorCode, { topic, partition, group }, "READ");
     }
   }
 }

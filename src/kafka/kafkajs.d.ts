@@ -7,6 +7,20 @@ declare module "kafkajs/src/cluster/index.js" {
   import type { ConnectionOptions } from "node:tls";
   import type { ISocketFactory } from "kafkajs";
 
+  /** Takes the place of a built-in way to log in. */
+  export type AuthenticationProvider = (to: {
+    readonly host: string;
+    readonly port: number;
+    /** Sends bytes behind their length, and reads what comes back in the same form. */
+    saslAuthenticate<T>(exchange: {
+      readonly request: { encode(): Promise<Buffer> };
+      readonly response: {
+        decode(bytes: Buffer): Promise<Buffer | string>;
+        parse(decoded: Buffer | string): Promise<T>;
+      };
+    }): Promise<T>;
+  }) => { authenticate(): Promise<void> };
+
   export interface InnerLogger {
     namespace(name: string): InnerLogger;
     debug(message: string, extra?: object): void;
@@ -42,6 +56,10 @@ declare module "kafkajs/src/cluster/index.js" {
     readonly requestQueue: RequestQueue;
     /** Set while logging in. */
     readonly authHandlers: object | null;
+    /** How long the broker takes the last login for good, in milliseconds as a decimal text; "0" for always. */
+    readonly sessionLifetime: { toString(): string };
+    /** How much of that must be left, in milliseconds, so as not to log in anew. */
+    reauthenticationThreshold: number;
     processData(chunk: Buffer): void;
     isConnected(): boolean;
     isAuthenticated(): boolean;

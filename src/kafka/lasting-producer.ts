@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
 import { SpillwayError } from "../errors.ts";
 import type { NewRecord } from "../record-batch/batch-builder.ts";
+import { kafkaError } from "./cluster.ts";
+import { ERROR } from "./error-codes.ts";
 import type { KafkaOptions } from "./options.ts";
 import { type Acknowledged, RecordProducer } from "./record-producer.ts";
 
@@ -33,7 +35,13 @@ export class LastingProducer implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof SpillwayError)) throw error;
       const isOver = error.code === "DELIVERY_FAILED";
-      if (isOver || error.code === "BROKER_UNREACHABLE") await this.#drop(used);
+      // One that could not be opened opens no more.
+      const isUnopened = error.code === "BROKER_UNREACHABLE" || error.code === "AUTHENTICATION_FAILED";
+      if (isOver || isUnopened) await this.#drop(used);
+      // Who may write nowhere gets no producer id, and is told so before it is known where to.
+      if (error.code === "NOT_AUTHORIZED" && error.context.topic === undefined) {
+        throw kafkaError("Writing", ERROR.TOPIC_AUTHORIZATION_FAILED, { topic }, "WRITE");
+      }
       throw isOver ? new SpillwayError(error.code, error.message, { retryable: true, cause: error }) : error;
     }
   }

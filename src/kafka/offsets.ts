@@ -52,7 +52,8 @@ export async function offsetsAt(
       for (const { name: topic, partitions: answers } of response.topics) {
         for (const { partitionIndex: partition, errorCode, offset } of answers) {
           if (isStaleMetadata(errorCode)) throw leaderUnknown(topic, partition);
-          if (errorCode !== ERROR.NONE) throw kafkaError("Listing offsets", errorCode, { topic, partition });
+          if (errorCode !== ERROR.NONE)
+            throw kafkaError("Listing offsets", errorCode, { topic, partition }, "DESCRIBE");
           offsets.set(partitionKey({ topic, partition }), offset);
         }
       }

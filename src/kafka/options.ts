@@ -2,11 +2,26 @@ import type { ConnectionOptions } from "node:tls";
 import type { ISocketFactory, KafkaConfig } from "kafkajs";
 
 /** User name and password for one of the mechanisms that need no more. */
-export interface SaslOptions {
+export interface PasswordLogin {
   readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
   readonly username: string;
   readonly password: string;
 }
+
+/** A token for every login, first and renewed: the provider is asked each time, and keeps what is still good. */
+export interface TokenLogin {
+  readonly mechanism: "oauthbearer";
+  readonly oauthBearerProvider: () => Promise<BearerToken>;
+}
+
+export interface BearerToken {
+  readonly value: string;
+  /** SASL extensions (RFC 7628), such as Confluent Cloud's logicalCluster. */
+  readonly extensions?: Readonly<Record<string, string>>;
+}
+
+/** As KafkaJS has them. */
+export type SaslOptions = PasswordLogin | TokenLogin;
 
 /** How to reach a cluster. */
 export interface KafkaOptions {

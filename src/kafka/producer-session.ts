@@ -22,6 +22,9 @@ export interface ProducerSession {
   failure(code: number, what: string, context: SpillwayError["context"]): SpillwayError;
 }
 
+/** Brokers give producer ids to whoever may write to any topic at all. */
+const WRITES_NOWHERE = "Grant WRITE on the topics that are written to, to this user";
+
 const BACKOFF: Backoff = { baseMs: 20, maxMs: 1_000 };
 
 /**
@@ -37,7 +40,8 @@ export async function newProducerIdentity(
     async () => {
       const { errorCode, producerId, producerEpoch: epoch } = await brokers.request(initProducerId, request, "any");
       if (errorCode === ERROR.NONE) return { producerId, epoch };
-      if (!isCoordinatorMoved(errorCode)) throw kafkaError("Getting a producer id", errorCode);
+      if (!isCoordinatorMoved(errorCode))
+        throw kafkaError("Getting a producer id", errorCode, { hint: WRITES_NOWHERE });
       throw new SpillwayError("PROTOCOL", `Getting a producer id: ${errorName(errorCode)}`, { retryable: true });
     },
     { signal, backoff: BACKOFF, deadlineMs },

@@ -174,7 +174,12 @@ export class Transaction implements ProducerSession {
   failure(code: number, what: string, context: SpillwayError["context"]): SpillwayError {
     const message = `${what}: ${errorName(code)}`;
     const details = { context: { ...context, kafkaCode: code } };
-    if (isAuthorizationError(code) || REFUSED.has(code)) return kafkaError(what, code, context);
+    if (isAuthorizationError(code) || REFUSED.has(code)) {
+      const { transactionalId } = this;
+      // Topics are written to in a transaction, but for those whose offsets a group commits.
+      const operation = context.group === undefined ? "WRITE" : undefined;
+      return kafkaError(what, code, { transactionalId, ...context }, operation);
+    }
     if (FENCED.has(code)) return new SpillwayError("FENCED", message, details);
     return new SpillwayError("TRANSACTION_FAILED", message, { ...details, retryable: true });
   }
@@ -235,7 +240,7 @@ export class Transaction implements ProducerSession {
     if (cached !== undefined) return cached;
     await this.#brokers.topics([]); // learns where the brokers are
     const { nodeId, errorCode } = await askForCoordinator(this.#brokers, of, key);
-    this.#check("Finding a coordinator", errorCode);
+    this.#check("Finding a coordinator", errorCode, of === "group" ? { group: key } : {});
     this.#coordinators.set(`${of}/${key}`, nodeId);
     return nodeId;
   }

@@ -53,6 +53,7 @@ export function takeOver(connection: Connection): void {
   // would wait for ever. The broker sees to its quotas itself, by reading the connection later.
   connection.requestQueue.maybeThrottle = () => {};
   blameWhoFailed(connection);
+  renewInTime(connection);
 
   const processData = connection.processData.bind(connection);
   let socket: net.Socket | undefined;
@@ -99,6 +100,23 @@ function blameWhoFailed(connection: Connection): void {
     } catch (error) {
       throw unanswered ?? error;
     }
+  };
+}
+
+/** The part of a session before whose end it is renewed: a broker refuses that within a second of the last time. */
+const RENEWED_BEFORE = 0.15;
+
+/**
+ * Brokers may end a login after a while (`connections.max.reauth.ms`, or when the token expires) unless it is renewed.
+ * KafkaJS renews when less than a fixed time is left: with sessions of that length or shorter before each request.
+ */
+function renewInTime(connection: Connection): void {
+  const authenticate = connection.authenticate.bind(connection);
+  const atMostMs = connection.reauthenticationThreshold;
+  connection.authenticate = async () => {
+    await authenticate();
+    const lifetimeMs = Number(connection.sessionLifetime.toString());
+    connection.reauthenticationThreshold = Math.min(atMostMs, lifetimeMs * RENEWED_BEFORE);
   };
 }
 

@@ -94,7 +94,7 @@ export class Writer implements AsyncDisposable {
     try {
       await brokers.connect(signal, log);
       const identity = await newProducerIdentity(brokers, { signal, deadlineMs: kafka.connectDeadlineMs });
-      const failure: ProducerSession["failure"] = (code, what, context) => kafkaError(what, code, context);
+      const failure: ProducerSession["failure"] = (code, what, context) => kafkaError(what, code, context, "WRITE");
       return new Writer(brokers, { transactionalId: null, produce, identity, failure }, log, options.writer);
     } catch (error) {
       await brokers[Symbol.asyncDispose]();

@@ -97,7 +97,7 @@ export async function readFacts({ brokers, options, asker, limits, signal }: Rea
 function existing(source: TopicDescription | undefined, topic: string): TopicDescription {
   if (source === undefined || source.errorCode === ERROR.UNKNOWN_TOPIC_OR_PARTITION) throw topicMissing(topic);
   if (source.errorCode === ERROR.NONE || source.errorCode === ERROR.LEADER_NOT_AVAILABLE) return source;
-  throw kafkaError("Describing the source", source.errorCode, { topic });
+  throw kafkaError("Describing the source", source.errorCode, { topic }, "DESCRIBE");
 }
 
 interface Asking {
@@ -128,7 +128,7 @@ function settings(
   if (configs.kind === "unknown") return configs;
   const described = configs.value.find(({ name }) => name === topic);
   if (described?.errorCode === ERROR.NONE) return { kind: "known", value: settingsOf(described.values, of) };
-  const error = kafkaError(`Describing the configuration of ${topic}`, described?.errorCode ?? -1);
+  const error = kafkaError("Describing the configuration", described?.errorCode ?? -1, { topic }, "DESCRIBE_CONFIGS");
   return { kind: "unknown", why: error.message, isForbidden: error.code === "NOT_AUTHORIZED" };
 }
 

@@ -13,6 +13,7 @@ import { z } from "zod";
 import { runCommand } from "../../services/command.ts";
 import { freePort } from "../../services/ports.ts";
 import { Reaper } from "../../services/reaper.ts";
+import { STOP_DEADLINE_MS as LAG_STOP_MS } from "../../src/cli/lag.ts";
 import { LEAVING_MS as RELAY_LEAVING_MS } from "../../src/cli/relay.ts";
 import { LEAVING_MS as SINK_LEAVING_MS } from "../../src/cli/sink.ts";
 import { loadConfig } from "../../src/config/config.ts";
@@ -97,8 +98,8 @@ async function configOf({ container, pod }: Workload, manifests: readonly Manife
   return values;
 }
 
-function commandOf([command]: readonly string[]): ConfiguredCommand {
-  assert.ok(command === "relay" || command === "sink", command);
+function commandOf([command]: readonly string[]): "relay" | "sink" | "lag" {
+  assert.ok(command === "relay" || command === "sink" || command === "lag", command);
   return command;
 }
 
@@ -165,7 +166,7 @@ describe("each pod", () => {
         seen++;
       }
     }
-    assert.equal(seen, 4, "a relay and sinks; a job and sinks");
+    assert.equal(seen, 6, "a relay or a job, sinks, and who watches the lag");
   };
 
   test("keeps to Pod Security's restricted profile, writes to no disk, and has bounds", async () => {
@@ -253,10 +254,12 @@ describe("each pod", () => {
       const values = await configOf(workload, manifests);
       const { periodSeconds, failureThreshold } = container.startupProbe;
       assert.ok(periodSeconds * failureThreshold * 1_000 > values["kafka.connectDeadlineMs"] + SPARE_MS);
-      const isRelay = commandOf(container.args) === "relay";
-      const drainMs = values[isRelay ? "relay.drainDeadlineMs" : "sink.drainDeadlineMs"];
-      const leavingMs = isRelay ? RELAY_LEAVING_MS : SINK_LEAVING_MS;
-      const neededMs = container.lifecycle.preStop.sleep.seconds * 1_000 + drainMs + leavingMs + SPARE_MS;
+      const stopMs = {
+        relay: values["relay.drainDeadlineMs"] + RELAY_LEAVING_MS,
+        sink: values["sink.drainDeadlineMs"] + SINK_LEAVING_MS,
+        lag: LAG_STOP_MS,
+      }[commandOf(container.args)];
+      const neededMs = container.lifecycle.preStop.sleep.seconds * 1_000 + stopMs + SPARE_MS;
       assert.ok(pod.terminationGracePeriodSeconds * 1_000 >= neededMs, `${workload.name} needs ${neededMs} ms`);
     });
   });
@@ -307,6 +310,7 @@ test("KEDA scales the sinks that there are, on the lag that they have, to no mor
     assert.equal(metadata["bootstrapServers"], values["kafka.brokers"]?.join());
     assert.equal(metadata["consumerGroup"], values["sink.group"]);
     assert.deepEqual([metadata["topic"], values["relay.target"]], [values["sink.topic"], values["sink.topic"]]);
+    assert.deepEqual(values["lag.groups"], [values["relay.group"], values["sink.group"]], "whose lag is watched");
     assert.equal(metadata["offsetResetPolicy"], values["consumer.offsetReset"]);
     assert.equal(metadata["tls"], values["kafka.ssl.enabled"] ? "enable" : "disable");
     assert.equal(metadata["sasl"], values["kafka.sasl.mechanism"]?.replace("scram-sha-", "scram_sha"));
@@ -341,6 +345,8 @@ test("a kustomization of one's own, as the README shows it, changes what it says
     await writeFile(join(made, "kustomization.yaml"), here);
     return manifestsOf(await kustomized(made));
   };
+  const metrics = await readFile(join(ROOT, "docs/metrics.md"), "utf8");
+  for (const [name] of readme.matchAll(/\bspillway_\w+/g)) assert.ok(metrics.includes(`\`${name}\``), name);
   const kinds = (manifests: readonly Manifest[]): readonly string[] => manifests.map(({ kind }) => kind).sort();
   const manifests = await build(own);
   assert.deepEqual(kinds(manifests), kinds(manifestsOf(textOf("live"))));
@@ -361,7 +367,7 @@ test("a kustomization of one's own, as the README shows it, changes what it says
 });
 
 describe("run as the manifests say, with other addresses", () => {
-  test("job and sink answer their probes; a job that is stopped isn't done, and is when it is run again", {
+  test("job, sink and lag answer their probes; a job that is stopped isn't done, and is when it is run again", {
     timeout: 4 * MINUTE,
   }, async () => {
     const { brokers, mongoUrl } = await testServices();
@@ -388,12 +394,14 @@ describe("run as the manifests say, with other addresses", () => {
         kafka: { brokers },
         relay: { ...settings["relay"], source: hot, target: wide, group: hot },
         sink: { ...settings["sink"], topic: wide, group: wide },
+        lag: { ...settings["lag"], groups: [hot, wide] },
         server: { listen: `127.0.0.1:${port}` },
       };
       await writeFile(file, stringify(moved));
       const given = name === "spillway-sink" ? { SPILLWAY_MONGO_URL: mongoUrl } : {};
       const env = { SPILLWAY_CONFIG: file, ...given, ...more };
-      const spillway = new SpillwayProcess([...container.args, ...QUICK_SESSION], env);
+      const isMember = name !== "spillway-lag";
+      const spillway = new SpillwayProcess([...container.args, ...(isMember ? QUICK_SESSION : [])], env);
       const answers = async ({ path }: { readonly path: string }): Promise<boolean> =>
         (await fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined))?.status === 200;
       for (const { httpGet } of [container.startupProbe, container.readinessProbe]) {
@@ -408,6 +416,7 @@ describe("run as the manifests say, with other addresses", () => {
     await using sink = await run("spillway-sink");
     await using second = await run("spillway-backfill", { SPILLWAY_RELAY_RECORDS_PER_SECOND: "200" });
     assert.equal(await second.ended(MINUTE), 0, second.log);
-    await sink.stop();
+    await using lag = await run("spillway-lag");
+    await Promise.all([sink.stop(), lag.stop()]);
   });
 });

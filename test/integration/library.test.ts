@@ -4,6 +4,7 @@ import { getEventListeners } from "node:events";
 import net from "node:net";
 import { test } from "node:test";
 import type { LogEntry } from "kafkajs";
+import { MongoClient } from "mongodb";
 import {
   createProducer,
   createRelay,
@@ -12,6 +13,7 @@ import {
   isProven,
   jsonDecoder,
   type Operation,
+  openMongoTarget,
   readLag,
   SpillwayError,
   stringDecoder,
@@ -22,7 +24,7 @@ import {
 import { kafkaOf, makeTopic, until } from "../helpers/kafka.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
 
-const { brokers } = await testServices();
+const { brokers, mongoUrl } = await testServices();
 const quick = { sessionTimeoutMs: 6_000, heartbeatMs: 500 };
 /** Nothing here stands still for long. */
 const judge = { stalledAfterMs: 3_000 };
@@ -257,6 +259,31 @@ test("an abort ends a sink in order, and whoever asks is told why another could 
     model: { kind: "latest" },
   });
   await assert.rejects(unfit.run(), /The database can't do what the model plans: latest/);
+});
+
+test("a plain sink into a database: a document for each value, as it is", async () => {
+  const topic = uniqueName("library-plain");
+  const kafka = { brokers: [...brokers], logLevel: 0 };
+  const values = Array.from({ length: 30 }, (_, n) => ({ n, text: `value ${n}`, nested: { list: [n, null, true] } }));
+  {
+    await using producer = createProducer({ kafka, partitions: 3 });
+    await Promise.all(values.map((value) => producer.send(topic, { key: value.text, value: JSON.stringify(value) })));
+  }
+  await using client = await new MongoClient(mongoUrl).connect();
+  const database = client.db(topic);
+  await using target = openMongoTarget({ url: mongoUrl, database: topic });
+  await using sink = createSink({ kafka, target, consumer: quick, routes: [{ topic, collection: "{topic}" }] });
+  const running = sink.run();
+  await until("all documents", async () => (await database.collection(topic).countDocuments()) === values.length);
+  await sink.stop();
+  await running;
+  const documents = await database.collection(topic).find().sort({ n: 1 }).toArray();
+  assert.deepEqual(
+    documents.map(({ _id, ...document }) => document),
+    values,
+  );
+  assert.equal(new Set(documents.map(({ _id }) => String(_id))).size, values.length);
+  await database.dropDatabase();
 });
 
 test("a producer that is closed says so, and an abort lets what was sent arrive", async () => {

@@ -1,5 +1,5 @@
 import { KAFKA_DEFAULTS } from "../../kafka/options.ts";
-import { boolean, brokers, choice, file, milliseconds, secretText, text } from "../kinds.ts";
+import { boolean, brokers, choice, extensions, file, milliseconds, secretText, text, tokenUrl } from "../kinds.ts";
 import { CONFIGURED_COMMANDS, KAFKA_CLIENTS, option } from "../option.ts";
 
 export const KAFKA_OPTIONS = {
@@ -64,7 +64,7 @@ export const KAFKA_OPTIONS = {
     description: "refuse brokers whose certificate no trusted authority vouches for; turn off for tests only",
   }),
   "kafka.sasl.mechanism": option({
-    kind: choice("plain", "scram-sha-256", "scram-sha-512"),
+    kind: choice("plain", "scram-sha-256", "scram-sha-512", "oauthbearer"),
     flag: "--sasl-mechanism",
     env: "SPILLWAY_SASL_MECHANISM",
     commands: KAFKA_CLIENTS,
@@ -83,6 +83,49 @@ export const KAFKA_OPTIONS = {
     commands: KAFKA_CLIENTS,
     secret: "whole",
     description: "the password to log in with",
+  }),
+  "kafka.sasl.tokenFile": option({
+    kind: file(),
+    flag: "--sasl-token-file",
+    env: "SPILLWAY_SASL_TOKEN_FILE",
+    commands: KAFKA_CLIENTS,
+    description: "for oauthbearer: the file that holds the token, read anew for each login",
+  }),
+  "kafka.sasl.tokenUrl": option({
+    kind: tokenUrl(),
+    flag: "--sasl-token-url",
+    env: "SPILLWAY_SASL_TOKEN_URL",
+    commands: KAFKA_CLIENTS,
+    description: "for oauthbearer: the endpoint that gives tokens for client id and secret, instead of a file",
+  }),
+  "kafka.sasl.clientId": option({
+    kind: text("id"),
+    flag: "--sasl-client-id",
+    env: "SPILLWAY_SASL_CLIENT_ID",
+    commands: KAFKA_CLIENTS,
+    description: "whom to get tokens as",
+  }),
+  "kafka.sasl.clientSecret": option({
+    kind: secretText(),
+    env: "SPILLWAY_SASL_CLIENT_SECRET",
+    commands: KAFKA_CLIENTS,
+    secret: "whole",
+    description: "the secret to get tokens with",
+  }),
+  "kafka.sasl.scope": option({
+    kind: text("scope"),
+    flag: "--sasl-scope",
+    env: "SPILLWAY_SASL_SCOPE",
+    commands: KAFKA_CLIENTS,
+    description: "the scope to ask for with a token, if the endpoint wants one",
+  }),
+  "kafka.sasl.extensions": option({
+    kind: extensions(),
+    flag: "--sasl-extension",
+    env: "SPILLWAY_SASL_EXTENSIONS",
+    commands: KAFKA_CLIENTS,
+    description:
+      "what the brokers want to know beside the token, such as logicalCluster=lkc-1 and identityPoolId=pool-1",
   }),
   "kafka.connectionTimeoutMs": option({
     kind: milliseconds(100, 600_000),

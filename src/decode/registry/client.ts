@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { messageOf, SpillwayError } from "../../errors.ts";
+import { SpillwayError } from "../../errors.ts";
+import { boundedText, jsonOf, whyFetchFailed } from "../../runtime/http-answer.ts";
 import type { SchemaReference, SchemaText } from "./registered-schema.ts";
 
 export interface RegistryOptions {
@@ -92,13 +93,13 @@ export class RegistryClient {
         signal: AbortSignal.any([signal, deadline]),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      text = await boundedText(response);
+      text = await boundedText(response, LARGEST_ANSWER);
     } catch (cause) {
       signal.throwIfAborted();
-      const why = deadline.aborted ? `it gave no answer within ${this.#timeoutMs} ms` : reasonOf(cause);
+      const why = deadline.aborted ? `it gave no answer within ${this.#timeoutMs} ms` : whyFetchFailed(cause);
       throw this.#unreachable(why, cause);
     }
-    const parsed = parse(text);
+    const parsed = jsonOf(text);
     if (response.ok) {
       const read = answer.safeParse(parsed);
       if (read.success) return { kind: "found", value: read.data };
@@ -141,28 +142,4 @@ const schemaText = schemaAnswer.transform(({ schema, schemaType, references }): 
 function authorization(auth: RegistryAuth): string {
   if (auth.kind === "bearer") return `Bearer ${auth.token}`;
   return `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString("base64")}`;
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > LARGEST_ANSWER) throw new Error(`its answer is longer than ${LARGEST_ANSWER} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** fetch says "fetch failed" and hides why in the cause. */
-function reasonOf(error: unknown): string {
-  return error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
 }

@@ -43,7 +43,7 @@ function invocations({ text }: Line): string[][] {
     .split(/\s(?:&&|\|\|?|;)\s/)
     .map((part) => /^(?:[A-Z_]+=\S+\s+)*(?:npx )?spillway\s+(.*)$/.exec(part)?.[1])
     .filter((rest) => rest !== undefined)
-    .map((rest) => words(rest.replace(/\s&$|\s>+\s*\S+$/g, "")));
+    .map((rest) => words(rest.replace(/\s[&…]$|\s>+\s*\S+$/g, "")));
 }
 
 const lines = PAGES.flatMap(codeLines);

@@ -30,6 +30,8 @@ function load({ flags = {}, yaml, ...request }: Given) {
   });
 }
 
+const BY_TOKEN = { "kafka.ssl.enabled": "true", "kafka.sasl.mechanism": "oauthbearer" };
+
 /** The message with the YAML file's path taken out. */
 function problemOf(given: Given): string {
   try {
@@ -201,6 +203,40 @@ describe("problems", () => {
       "kafka.sasl.username (environment variable SPILLWAY_SASL_USERNAME): set kafka.sasl.mechanism and kafka.sasl.password too",
     ],
     [
+      "a mechanism alone",
+      { environment: { SPILLWAY_SASL_MECHANISM: "scram-sha-256" } },
+      "kafka.sasl.mechanism (environment variable SPILLWAY_SASL_MECHANISM): set kafka.sasl.username and kafka.sasl.password too",
+    ],
+    [
+      "a login by token without a token",
+      { flags: { ...BY_TOKEN } },
+      "kafka.sasl.mechanism (flag --sasl-mechanism) needs kafka.sasl.tokenFile or kafka.sasl.tokenUrl",
+    ],
+    [
+      "a login by token that has a password",
+      {
+        flags: { ...BY_TOKEN, "kafka.sasl.tokenFile": import.meta.filename },
+        environment: { SPILLWAY_SASL_PASSWORD: "hunter2" },
+      },
+      "kafka.sasl.password (environment variable SPILLWAY_SASL_PASSWORD) is not for kafka.sasl.mechanism (flag --sasl-mechanism): leave it out",
+    ],
+    [
+      "a token endpoint without a client",
+      { flags: { ...BY_TOKEN, "kafka.sasl.tokenUrl": "https://h/token" } },
+      "kafka.sasl.tokenUrl (flag --sasl-token-url): set kafka.sasl.clientId and kafka.sasl.clientSecret too",
+    ],
+    [
+      "a client for a token that is in a file",
+      {
+        flags: {
+          ...BY_TOKEN,
+          "kafka.sasl.tokenFile": import.meta.filename,
+          "kafka.sasl.scope": "kafka",
+        },
+      },
+      "kafka.sasl.scope (flag --sasl-scope) is for kafka.sasl.tokenUrl, which is not set",
+    ],
+    [
       "peaks that are below the average",
       { flags: { "backfill.rate": "9", "backfill.peakRate": "8" } },
       "backfill.rate (flag --rate) is 9, but must not exceed backfill.peakRate (flag --peak-rate), which is 8",
@@ -245,6 +281,38 @@ describe("problems", () => {
     );
     assert.match(problem, / {2}- kafka.ssl.certFile \(.*\) is \/nowhere\/c.pem, which is no file that can be read/);
     assert.match(problem, / {2}- kafka.ssl.certFile \(.*\) needs the certificate's private key, kafka.ssl.keyFile/);
+  });
+
+  test("SASL extensions, as a flag and in YAML", () => {
+    const token = { "kafka.sasl.mechanism": "oauthbearer", "kafka.sasl.tokenFile": import.meta.filename };
+    const expected = { logicalCluster: "lkc-1", poolId: "a=b" };
+    const byFlag = load({ flags: { ...token, "kafka.sasl.extensions": ["logicalCluster=lkc-1,poolId=a=b"] } });
+    assert.deepEqual(byFlag.values["kafka.sasl.extensions"], expected);
+    const yaml = "kafka: { sasl: { extensions: { logicalCluster: lkc-1, poolId: a=b } } }\n";
+    assert.deepEqual(load({ flags: token, yaml }).values["kafka.sasl.extensions"], expected);
+    assert.match(problemOf({ flags: { ...token, "kafka.sasl.extensions": ["auth=x"] } }), /allowed: name=text/);
+  });
+
+  test("nothing listens unless told, and by a port alone for this machine only", () => {
+    const listen = (value?: string) => load({ flags: value === undefined ? {} : { "server.listen": value } }).values;
+    assert.equal(listen()["server.listen"], undefined);
+    assert.deepEqual(listen("9464")["server.listen"], { host: "127.0.0.1", port: 9_464 });
+    assert.deepEqual(listen("0.0.0.0:9464")["server.listen"], { host: "0.0.0.0", port: 9_464 });
+  });
+
+  test("a secret that would travel readably is warned of", () => {
+    const login = {
+      "kafka.sasl.mechanism": "oauthbearer",
+      "kafka.sasl.clientId": "me",
+      "kafka.sasl.clientSecret": "hunter2",
+    };
+    const warningsFor = (url: string) => load({ flags: { ...login, "kafka.sasl.tokenUrl": url } }).warnings;
+    assert.deepEqual(warningsFor("http://h/token"), [
+      "kafka.sasl.mechanism (flag --sasl-mechanism) sends the token readably without kafka.ssl.enabled",
+      "kafka.sasl.tokenUrl (flag --sasl-token-url) is http: the client's secret goes there readably",
+    ]);
+    assert.equal(warningsFor("http://127.0.0.1:1/token").length, 1);
+    assert.equal(warningsFor("https://h/token").length, 1);
   });
 
   test("the address of MongoDB, unless another database is written to", () => {

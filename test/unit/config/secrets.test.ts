@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { loadConfig } from "../../../src/config/config.ts";
 import { OPTION_KEYS, type OptionKey } from "../../../src/config/option-table.ts";
-import { maskSecrets, maskUri, rememberSecret } from "../../../src/config/secrets.ts";
+import { maskSecrets, maskUri, rememberSecret, rememberToken } from "../../../src/config/secrets.ts";
 import { readYaml } from "../../../src/config/yaml-file.ts";
 import { messageOf } from "../../../src/errors.ts";
 
@@ -24,6 +24,7 @@ describe("secrets are masked by their place", () => {
     ["--sasl-password=hunter2 --x", "--sasl-password=*** --x"],
     ['{"password":"hunter2","user":"me"}', '{"password":"***","user":"me"}'],
     ["a -----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY----- b", "a -----BEGIN PRIVATE KEY-----*** b"],
+    ["got eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.abc-_d, it says", "got ***, it says"],
     ["-----BEGIN RSA PRIVATE KEY-----\\nabc", "-----BEGIN RSA PRIVATE KEY-----***"],
   ];
   for (const [text, masked] of cases) test(masked, () => assert.equal(maskSecrets(text), masked));
@@ -44,6 +45,16 @@ describe("secrets are masked by their place", () => {
   test("a URI's password may hold anything", () => {
     assert.equal(maskUri("mongodb://me:a b\"c'@:/?@h:1/db"), "mongodb://me:***@h:1/db");
   });
+});
+
+test("of tokens that follow each other the last ones are known, and a secret for ever", () => {
+  rememberSecret("lasting-secret");
+  for (let i = 0; i < 100; i++) {
+    rememberToken(`token-number-${i}-`);
+    assert.equal(maskSecrets(`a token-number-${i}- b`), "a *** b");
+  }
+  assert.equal(maskSecrets("token-number-98- lasting-secret"), "*** ***");
+  assert.equal(maskSecrets("token-number-5-"), "token-number-5-", "what is known is bounded");
 });
 
 test("known secrets are masked in each form they take", () => {
