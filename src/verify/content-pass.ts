@@ -7,7 +7,7 @@ import { ContentMatch } from "./content-match.ts";
 import { keyHash } from "./key-order.ts";
 import type { Lineages } from "./lineage.ts";
 import type { ExamplePlace, Findings } from "./report.ts";
-import { identify, type SourcePartition } from "./source-ledger.ts";
+import { type IsDropped, identify, type SourcePartition } from "./source-ledger.ts";
 import { type TargetPartition, type TargetRecord, targetRecords } from "./target-records.ts";
 
 /** Records that are looked into at once: some 100 MB. More only if a bucket, which most often is a key, has more. */
@@ -20,6 +20,7 @@ export interface ContentInput {
   /** Of the target's records without an origin. */
   readonly target: ContentDigest;
   readonly sources: ReadonlyMap<string, SourcePartition>;
+  readonly isDropped: IsDropped;
   readonly targets: ReadonlyMap<string, TargetPartition>;
   /** Up to the ends that are verified; and to where the target may have records from. */
   readonly sourceRange: Range;
@@ -66,7 +67,7 @@ type TakeContent = (bucket: number, content: Buffer, place: ExamplePlace) => voi
 
 /** Reads the source records that no origin in the target stands for. */
 async function readUnmatched(input: ContentInput, range: Range, take: TakeContent): Promise<void> {
-  const { lineages, buckets, sources } = input;
+  const { lineages, buckets, sources, isDropped } = input;
   const hasher = new ContentHasher();
   const cursor = new RecordCursor();
   const positions = beginsIn(range.positions);
@@ -77,7 +78,7 @@ async function readUnmatched(input: ContentInput, range: Range, take: TakeConten
     for (const item of allBatches(part)) {
       if (item.kind !== "data") continue;
       for (const { lineage, identity, offset } of identify(from, item.batch, item.base, end - 1, cursor, lineages)) {
-        if (lineage.inTarget(identity) > 0) continue;
+        if (lineage.inTarget(identity) > 0 || isDropped(cursor, item.batch)) continue;
         const content = hasher.hash(cursor, item.batch);
         take(buckets.of(cursor, content), content, { topic: part.topic, partition: part.partition, offset });
       }

@@ -24,8 +24,8 @@ export class Lineage {
   readonly expected = new OffsetCounts();
   /** In the sources behind these ends. */
   readonly later = new OffsetCounts();
-  /** Own offsets that hold markers or aborted records: nothing may come from there. */
-  readonly uncommitted = new OffsetCounts();
+  /** Nothing may come from there: own offsets of markers and aborted records, and records that a rule drops. */
+  readonly unwanted = new OffsetCounts();
   /** In the target, where it belongs; and in a partition where it doesn't. */
   readonly placed = new OffsetCounts();
   readonly misplaced = new OffsetCounts();

@@ -17,6 +17,7 @@ export function reportTable(report: VerifyReport): string {
     ...MEANINGS.map(([kind, name, meaning]) => [name, report[kind], meaning] as const),
   ];
   const notes: (readonly [string, number, string])[] = [
+    ["dropped", report.dropped, "source records that a rule drops"],
     ["outlived", report.outlived, "target records that the source has deleted since"],
     ["later", report.later, "target records from behind the source's end at the start"],
     ["order unchecked", report.orderUnchecked, "records of more keys than can be remembered"],

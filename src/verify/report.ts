@@ -41,6 +41,8 @@ export interface VerifyReport {
   readonly methods: Readonly<Record<string, VerifyMethod>>;
   /** Up to the ends at the start, as a read_committed reader gets them. */
   readonly sourceRecords: number;
+  /** Of them, those that a rule drops: no target may hold them. */
+  readonly dropped: number;
   readonly targetRecords: number;
   /** Source records of which the target holds fewer copies than the source. */
   readonly missing: number;

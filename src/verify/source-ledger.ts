@@ -19,6 +19,11 @@ export interface IdentifiedRecord {
   readonly offset: number;
 }
 
+/** Whether a rule of the relay drops the record that the cursor is at. */
+export type IsDropped = (cursor: RecordCursor, batch: DataBatch["batch"]) => boolean;
+
+export const NEVER: IsDropped = () => false;
+
 /** What is said of one source partition, and how far it has been read. */
 export interface SourcePartition extends TopicPartition {
   readonly own: Lineage;
@@ -26,6 +31,8 @@ export interface SourcePartition extends TopicPartition {
   readonly compacted: boolean;
   readonly gaps: GapCounts;
   records: number;
+  /** Of them, those that are to be in no target. */
+  dropped: number;
   /** Of the next offset to be accounted for. */
   next: number;
   /** Left the log while the source was read. */
@@ -37,7 +44,7 @@ export function newSourcePartition(begin: Position, lineages: Lineages, compacte
   const own = lineages.findOrAdd(packOrigin({ topicId, partition, offset: 0n }), 0);
   own.own = { topic, end: 0 };
   const gaps = { ...newGapCounts(), retention: Number(offset) };
-  return { topic, topicId, partition, own, compacted, gaps, records: 0, next: Number(offset), lost: [] };
+  return { topic, topicId, partition, own, compacted, gaps, records: 0, dropped: 0, next: Number(offset), lost: [] };
 }
 
 /**
@@ -47,9 +54,11 @@ export function newSourcePartition(begin: Position, lineages: Lineages, compacte
 export class SourceLedger {
   readonly #lineages: Lineages;
   readonly #cursor = new RecordCursor();
+  readonly #isDropped: IsDropped;
 
-  constructor(lineages: Lineages) {
+  constructor(lineages: Lineages, isDropped: IsDropped = NEVER) {
     this.#lineages = lineages;
+    this.#isDropped = isDropped;
   }
 
   /** Takes a part below `end`. @param phase whether these records must be in the target, or only may */
@@ -71,19 +80,25 @@ export class SourceLedger {
   }
 
   #takeData(source: SourcePartition, { batch, base }: DataBatch, last: number, phase: "expected" | "later"): void {
-    let records = 0;
+    let [records, dropped] = [0, 0];
     for (const { lineage, identity } of identify(source, batch, base, last, this.#cursor, this.#lineages)) {
-      lineage[phase].add(identity);
       records++;
+      if (this.#isDropped(this.#cursor, batch)) {
+        lineage.unwanted.add(identity);
+        dropped++;
+      } else lineage[phase].add(identity);
     }
-    if (phase === "expected") source.records += records;
+    if (phase === "expected") {
+      source.records += records;
+      source.dropped += dropped;
+    }
     const missing = last + 1 - source.next - records;
     if (missing > 0) source.gaps[source.compacted ? "compaction" : "batchHoles"] += missing;
   }
 
   #passOver(source: SourcePartition, kind: "marker" | "aborted", last: number): void {
     source.gaps[kind === "marker" ? "markers" : "aborted"] += last + 1 - source.next;
-    for (let offset = source.next; offset <= last; offset++) source.own.uncommitted.add(offset);
+    for (let offset = source.next; offset <= last; offset++) source.own.unwanted.add(offset);
   }
 
   #hole(source: SourcePartition, to: number): void {

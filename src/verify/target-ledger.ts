@@ -90,9 +90,10 @@ export class TargetLedger {
   /** What a record is of whose origin is not among those that are verified. */
   #standing(lineage: Lineage, identity: number): "later" | "outlived" | "foreign" {
     if (lineage.later.count(identity) > 0) return "later";
+    if (lineage.unwanted.count(identity) > 0) return "foreign";
     if (lineage.own === undefined) return this.#parts.sourcesLostRecords ? "outlived" : "foreign";
     // What is left are holes: before the log's beginning, or where compaction was.
-    return identity >= lineage.own.end || lineage.uncommitted.count(identity) > 0 ? "foreign" : "outlived";
+    return identity >= lineage.own.end ? "foreign" : "outlived";
   }
 
   #overtaken(lineage: Lineage, target: TargetPartition, identity: number): boolean {

@@ -24,7 +24,7 @@ import { comparePlain } from "./content-pass.ts";
 import { KeyOrder } from "./key-order.ts";
 import { Lineages } from "./lineage.ts";
 import { Findings, type GapCounts, newGapCounts, type VerifyMethod, type VerifyReport } from "./report.ts";
-import { newSourcePartition, SourceLedger, type SourcePartition } from "./source-ledger.ts";
+import { type IsDropped, NEVER, newSourcePartition, SourceLedger, type SourcePartition } from "./source-ledger.ts";
 import { placeOf, TargetLedger } from "./target-ledger.ts";
 import { newTargetPartition, type TargetPartition, targetRecords } from "./target-records.ts";
 
@@ -36,6 +36,8 @@ export interface VerifyOptions {
   readonly sources: readonly string[];
   /** A record must be in one of them: a relay with rules has several. */
   readonly targets: readonly string[];
+  /** Of the sources' records, those that a rule of the relay drops: they must not be in a target. */
+  readonly isDropped?: IsDropped;
   readonly fetch?: Partial<FetchOptions>;
 }
 
@@ -94,6 +96,7 @@ export async function verifyRelay(asked: VerifyOptions, { signal, log }: VerifyC
     buckets,
     target: unmarked,
     sources,
+    isDropped: options.isDropped ?? NEVER,
     targets,
     sourceRange,
     laterEnds,
@@ -107,6 +110,7 @@ export async function verifyRelay(asked: VerifyOptions, { signal, log }: VerifyC
     method: together(Object.values(methods)),
     methods,
     sourceRecords: sum(sources.values(), ({ records }) => records),
+    dropped: sum(sources.values(), ({ dropped }) => dropped),
     targetRecords: sum(targets.values(), (target) => target.marked + target.unmarked),
     ...findings.counts,
     outlived: ledger.outlived,
@@ -146,7 +150,7 @@ async function readSources(options: VerifyOptions, { brokers, lineages, signal, 
   );
   const ends = await endsOf(brokers, partitions, signal);
   const sourceRange: Range = { kafka, fetch, positions, ends, signal, log };
-  const ledger = new SourceLedger(lineages);
+  const ledger = new SourceLedger(lineages, options.isDropped);
   const readInto = async (range: Range, into: ReadonlyMap<string, SourcePartition>, phase: "expected" | "later") => {
     const onLost: Range["onLost"] = (lost) =>
       into.get(partitionKey(lost))?.lost.push({ from: Number(lost.from), to: Number(lost.to) });

@@ -1,7 +1,7 @@
 /** The model `latest` on a real database: what replaces what, what survives a late replay, and what can't be told. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type Document, MongoClient } from "mongodb";
+import type { Document } from "mongodb";
 import { latestModel } from "../../src/sink/models/latest.ts";
 import type { DecodedRecord } from "../../src/sink/models/model.ts";
 import type { Latest, Operation, VersionOrder } from "../../src/sink/operations.ts";
@@ -10,6 +10,7 @@ import { type MongoTarget, openMongoTarget } from "../../src/sink/targets/mongo.
 import { consume, kafkaOf, makeTopic, produceAll, until } from "../helpers/kafka.ts";
 import { SpillwayProcess } from "../helpers/process.ts";
 import { type TestServices, testServices, uniqueName } from "../helpers/services.ts";
+import { TestDatabase } from "../helpers/test-database.ts";
 
 const EACH = { timeout: 3 * 60_000 };
 const SOURCE = "AAAAAAAAAAAAAAAAAAAAAQ-0";
@@ -35,24 +36,22 @@ function kinds(outcomes: readonly Outcome[]): string[] {
 }
 
 describe("the model latest on a real database", () => {
-  const database = uniqueName("latest");
   let services: TestServices;
-  let client: MongoClient;
+  let database: TestDatabase;
   let target: MongoTarget;
 
   before(async () => {
     services = await testServices();
-    client = new MongoClient(services.mongoUrl);
-    target = openMongoTarget({ url: services.mongoUrl, database });
+    database = new TestDatabase(services.mongoUrl, "latest");
+    target = openMongoTarget({ url: services.mongoUrl, database: database.name });
   }, EACH);
 
   after(async () => {
-    await client?.db(database).dropDatabase();
-    await client?.close();
+    await database?.[Symbol.asyncDispose]();
     await target?.[Symbol.asyncDispose]();
   }, EACH);
 
-  const stored = (collection: string) => client.db(database).collection<Document & { _id: string }>(collection);
+  const stored = (collection: string) => database.collection(collection);
   const standing = async (collection: string, id: string): Promise<Document | null> =>
     await stored(collection).findOne({ _id: id }, { useBigInt64: true });
   const write = async (collection: string, ...operations: readonly Operation[]) =>
@@ -232,7 +231,14 @@ describe("the model latest on a real database", () => {
         record("c", { n: 4 }),
         record("d", null),
       ]);
-      const places = ["--brokers", services.brokers.join(), "--mongo-url", services.mongoUrl, "--database", database];
+      const places = [
+        "--brokers",
+        services.brokers.join(),
+        "--mongo-url",
+        services.mongoUrl,
+        "--database",
+        database.name,
+      ];
       const names = ["--topic", topic, "--collection", "by-{value.symbol}", "--model", "latest"];
       await using sink = new SpillwayProcess([
         "sink",

@@ -8,6 +8,7 @@ import { RELAY_DEFAULTS, type RelayOptions } from "../../src/relay/options.ts";
 import { runRelay } from "../../src/relay/relay.ts";
 import { newRelayStats, type RelayStats } from "../../src/relay/stats.ts";
 import { consume, groupOf, javaOracle, kafkaOf, makeTopic, produceAll, testLog, until } from "../helpers/kafka.ts";
+import { SpillwayProcess } from "../helpers/process.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
 
 const { brokers } = await testServices();
@@ -154,6 +155,18 @@ test("a flood is diverted to a topic of its own, test records are dropped, and t
   assert.deepEqual([live.records, live.misplaced, flood.records, flood.misplaced], [2_000, 0, 2_000, 0]);
   const diverted = await consume(kafka, backfill, 2_000);
   assert.ok(diverted.every(({ headers }) => headers[0]?.value?.toString() === "backfill-2026"));
+  // Verified by its rules, nothing is missing; without them what was dropped and diverted is.
+  const told = ["key ^= test- -> drop", `header source ^= backfill -> ${backfill}/50`].flatMap((rule) => [
+    "--rule",
+    rule,
+  ]);
+  for (const [rules, code] of [
+    [told, 0],
+    [told.slice(2), 9],
+  ] as const) {
+    const verifying = new SpillwayProcess(["verify", hot, "--brokers", brokers.join(), "--in", wide, ...rules]);
+    assert.equal(await verifying.ended(120_000), code, verifying.log);
+  }
 });
 
 test("what can't work is said before anything is relayed", async () => {

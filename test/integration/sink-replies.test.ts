@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type Document, MongoClient } from "mongodb";
+import type { Document } from "mongodb";
 import type { NewRecord } from "../../src/record-batch/batch-builder.ts";
 import { insertModel } from "../../src/sink/models/insert.ts";
 import { latestModel } from "../../src/sink/models/latest.ts";
@@ -13,6 +13,7 @@ import { runSink } from "../../src/sink/sink.ts";
 import { openMongoTarget } from "../../src/sink/targets/mongo.ts";
 import { until } from "../helpers/kafka.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
+import { TestDatabase } from "../helpers/test-database.ts";
 import { type Fault, type SeenCommand, WireProxy, type WriteError } from "../helpers/wire-proxy.ts";
 import {
   type MemoryParts,
@@ -39,8 +40,7 @@ function idIn(statement: Document): string {
 }
 
 describe("a sink whose database answers strangely", () => {
-  const database = uniqueName("replies");
-  let client: MongoClient;
+  let database: TestDatabase;
   let proxy: WireProxy;
   let url: string;
 
@@ -49,16 +49,15 @@ describe("a sink whose database answers strangely", () => {
     const { host } = new URL(mongoUrl);
     proxy = await WireProxy.open(host);
     url = mongoUrl.replace(host, proxy.address);
-    client = new MongoClient(mongoUrl);
+    database = new TestDatabase(mongoUrl, "replies");
   }, EACH);
 
   after(async () => {
-    await client?.db(database).dropDatabase();
-    await client?.close();
+    await database?.[Symbol.asyncDispose]();
     await proxy?.[Symbol.asyncDispose]();
   }, EACH);
 
-  const stored = (collection: string) => client.db(database).collection<Document & { _id: string }>(collection);
+  const stored = (collection: string) => database.collection(collection);
 
   interface Run extends MemoryParts {
     readonly collection: string;
@@ -75,7 +74,12 @@ describe("a sink whose database answers strangely", () => {
   ): Promise<Run> {
     proxy.seen.length = 0;
     const topic = new MemoryTopic(partitions);
-    const target = openMongoTarget({ url, database, writeTimeoutMs: 600, serverSelectionTimeoutMs: 2_000 });
+    const target = openMongoTarget({
+      url,
+      database: database.name,
+      writeTimeoutMs: 600,
+      serverSelectionTimeoutMs: 2_000,
+    });
     const made = model === "insert" ? insertModel : latestModel;
     const parts = memoryParts(topic, memberOf(memoryGeneration(topic.positions())), {
       target: target as never,
@@ -206,7 +210,7 @@ describe("a sink whose database answers strangely", () => {
 
   it("an index that can't be made, since documents or another index are in its way, is no outage", EACH, async () => {
     const indexes = [{ collection: uniqueName("in-the-way"), fields: [["email", 1]], unique: true }] as const;
-    await using target = openMongoTarget({ url, database, indexes });
+    await using target = openMongoTarget({ url, database: database.name, indexes });
     for (const code of [67, 85, 86, 11000]) {
       proxy.rule = ({ name }) => {
         return name === "createIndexes" ? { kind: "answer", reply: { ok: 0, code, errmsg: "no" } } : undefined;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Document, MongoClient } from "mongodb";
+import type { Document } from "mongodb";
 import { freePort } from "../../services/ports.ts";
 import type { FaultyProxy } from "../../services/toxiproxy/client.ts";
 import { decodeJson } from "../../src/decode/json.ts";
@@ -13,6 +13,7 @@ import type { Outcome } from "../../src/sink/target.ts";
 import { type MongoTarget, openMongoTarget } from "../../src/sink/targets/mongo.ts";
 import { bsonOf, insertOf } from "../helpers/operations.ts";
 import { type TestServices, testServices, uniqueName } from "../helpers/services.ts";
+import { TestDatabase } from "../helpers/test-database.ts";
 import { MemoryTopic, memberOf, memoryGeneration, memoryParts, numbered, sinkOptions } from "../unit/sink/memory.ts";
 
 const START = { timeout: 20 * 60_000 };
@@ -43,23 +44,21 @@ function all(kind: Outcome["kind"], count: number): string[] {
 
 describe("MongoDB as a target", () => {
   let services: TestServices;
-  let client: MongoClient;
+  let database: TestDatabase;
   let target: MongoTarget;
-  const database = uniqueName("sink");
 
   before(async () => {
     services = await testServices();
-    client = new MongoClient(services.mongoUrl);
-    target = openMongoTarget({ url: services.mongoUrl, database, writeTimeoutMs: 60_000 });
+    database = new TestDatabase(services.mongoUrl, "sink");
+    target = openMongoTarget({ url: services.mongoUrl, database: database.name, writeTimeoutMs: 60_000 });
   }, START);
 
   after(async () => {
-    await client?.db(database).dropDatabase();
-    await client?.close();
+    await database?.[Symbol.asyncDispose]();
     await target?.[Symbol.asyncDispose]();
   }, EACH);
 
-  const stored = (collection: string) => client.db(database).collection<Document & { _id: string }>(collection);
+  const stored = (collection: string) => database.collection(collection);
   const proxied = async (): Promise<{ proxy: FaultyProxy; url: string }> => {
     const { host } = new URL(services.mongoUrl);
     const proxy = await services.toxiproxy.createProxy({ name: uniqueName("mongo"), upstream: host });
@@ -204,7 +203,12 @@ describe("MongoDB as a target", () => {
   it("takes a lost answer for an outage, and finds afterwards what was written", EACH, async () => {
     const collection = uniqueName("lost");
     const { proxy, url } = await proxied();
-    await using behind = openMongoTarget({ url, database, writeTimeoutMs: 1_000, serverSelectionTimeoutMs: 1_000 });
+    await using behind = openMongoTarget({
+      url,
+      database: database.name,
+      writeTimeoutMs: 1_000,
+      serverSelectionTimeoutMs: 1_000,
+    });
     assert.deepEqual(await behind.check(), { kind: "available" });
     const fault = await proxy.freeze({ direction: "downstream" });
     const batch = operations(20);
@@ -219,7 +223,7 @@ describe("MongoDB as a target", () => {
   it("goes on when a connection that was cut is back", EACH, async () => {
     const collection = uniqueName("cut");
     const { proxy, url } = await proxied();
-    await using behind = openMongoTarget({ url, database, serverSelectionTimeoutMs: 1_000 });
+    await using behind = openMongoTarget({ url, database: database.name, serverSelectionTimeoutMs: 1_000 });
     assert.deepEqual(kinds(await behind.write(collection, operations(5, "a"), false)), all("written", 5));
     await proxy.cut();
     assert.deepEqual(kinds(await behind.write(collection, operations(5, "b"), false)), all("transient", 5));
@@ -235,7 +239,7 @@ describe("MongoDB as a target", () => {
 
   it("says that it isn't let in, and not with which password", EACH, async () => {
     const url = services.mongoUrl.replace("mongodb://", "mongodb://somebody:s3cr3t-s3cr3t@");
-    await using stranger = openMongoTarget({ url, database });
+    await using stranger = openMongoTarget({ url, database: database.name });
     const isRefusal = (error: unknown): boolean => {
       assert.ok(error instanceof SpillwayError, String(error));
       assert.equal(error.code, "DATABASE_REFUSED");
@@ -253,7 +257,12 @@ describe("MongoDB as a target", () => {
   it("is written to by a sink through a cut, each record once, and replayed without a trace", EACH, async () => {
     const count = 1_500;
     const { proxy, url } = await proxied();
-    await using behind = openMongoTarget({ url, database, serverSelectionTimeoutMs: 2_000, writeTimeoutMs: 3_000 });
+    await using behind = openMongoTarget({
+      url,
+      database: database.name,
+      serverSelectionTimeoutMs: 2_000,
+      writeTimeoutMs: 3_000,
+    });
     const partitions = [0, 1, 2].map((p) =>
       Array.from({ length: count / 3 }, (_, i) => numbered(`key-${p}-${i % 50}`, i)),
     );

@@ -1,40 +1,47 @@
 /** The tests can fail: each of these bugs is put back and must be caught by the test that is named for it. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { test } from "node:test";
+import { execFile } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { describe, it } from "node:test";
 import { Copy } from "./apply.ts";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
 
-function run(directory: string, { testFile, test: name }: Mutation): { passed: boolean; output: string } {
-  const exactly = `^${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`;
+/** On a busy machine, for all of them at once. */
+const DEADLINE_MS = 300_000;
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly output: string;
+}
+
+/** Runs the tests that catch these mutations, and no others. */
+async function run(directory: string, mutations: readonly Mutation[]): Promise<Counts> {
+  const names = mutations.map(({ test }) => `--test-name-pattern=^${test.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
+  const files = new Set(mutations.map(({ testFile }) => testFile));
   const { NODE_TEST_CONTEXT: _nested, ...env } = process.env;
-  const { stdout } = spawnSync(
-    process.execPath,
-    ["--test", "--test-reporter=tap", `--test-name-pattern=${exactly}`, testFile],
-    {
-      cwd: directory,
-      env,
-      encoding: "utf8",
-      timeout: 60_000,
-    },
-  );
-  const result = stdout.match(/^# pass (\d+)\n# fail (\d+)/m);
-  assert.equal(Number(result?.[1]) + Number(result?.[2]), 1, `the test is not there, or there twice: ${stdout}`);
-  return { passed: result?.[1] === "1", output: stdout };
-}
-
-for (const mutation of MUTATIONS) {
-  test(`${mutation.name} is caught`, () => {
-    using mutant = new Copy(mutation);
-    const { passed, output } = run(mutant.directory, mutation);
-    assert.equal(passed, false, `${mutation.harm}, and no test says so:\n${output}`);
+  const args = ["--test", "--test-reporter=tap", ...new Set(names), ...files];
+  const output = await new Promise<string>((done) => {
+    const options = { cwd: directory, env, timeout: DEADLINE_MS, maxBuffer: 2 ** 26 };
+    execFile(process.execPath, args, options, (_, stdout) => done(stdout));
   });
+  const [, passed, failed] = /^# pass (\d+)\n# fail (\d+)/m.exec(output) ?? [];
+  return { passed: Number(passed), failed: Number(failed), output };
 }
 
-test("without a bug the same tests pass", () => {
-  using original = new Copy();
+describe("mutations", { concurrency: Math.min(2, availableParallelism()) }, () => {
   for (const mutation of MUTATIONS) {
-    const { passed, output } = run(original.directory, mutation);
-    assert.equal(passed, true, output);
+    it(`${mutation.name} is caught`, async () => {
+      using mutant = new Copy(mutation);
+      const { passed, failed, output } = await run(mutant.directory, [mutation]);
+      assert.equal(passed + failed, 1, `the test is not there, or there twice: ${output}`);
+      assert.equal(failed, 1, `${mutation.harm}, and no test says so:\n${output}`);
+    });
   }
+
+  it("without a bug the same tests pass", async () => {
+    using original = new Copy();
+    const { passed, failed, output } = await run(original.directory, MUTATIONS);
+    assert.deepEqual([passed, failed], [new Set(MUTATIONS.map(({ test }) => test)).size, 0], output);
+  });
 });

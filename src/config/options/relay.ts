@@ -41,7 +41,7 @@ export const RELAY_OPTIONS = {
     kind: rules(),
     flag: "--rule",
     env: "SPILLWAY_RELAY_RULES",
-    commands: COMMANDS,
+    commands: [...COMMANDS, "verify"],
     description:
       "which records go elsewhere: such as header backfill -> prices.backfill/200; can be given several times",
   }),

@@ -85,6 +85,26 @@ test("an outage: visible once, no dead letters, no pulling, nothing committed, n
   );
 });
 
+test("however long an outage lasts, no more bytes are held than may be, and nothing more is read", async () => {
+  const topic = new MemoryTopic(records(20_000, 500, 3));
+  const parts: MemoryParts = memoryParts(topic, memberOf(memoryGeneration(topic.positions())));
+  const { target, stats } = parts;
+  let away = true;
+  target.fault = () => (away ? AWAY : undefined);
+  const bound = 100_000;
+  const running = runSink(parts, sinkOptions({ inFlightBytes: bound }));
+  await until(() => stats.retries > 20, "it has tried");
+  const [held, pulled] = [stats.bytesInFlight, topic.pulled];
+  // A slice of small records may go beyond it.
+  assert.ok(held >= bound && held < bound + 100 * SLICE_RECORDS, `${held} bytes`);
+  await until(() => stats.retries > 500, "it has tried for long");
+  assert.deepEqual([stats.bytesInFlight, topic.pulled], [held, pulled]);
+  away = false;
+  await running;
+  assert.equal(stats.bytesInFlight, 0);
+  assert.deepEqual(new Set(target.documents.keys()), idsOf(topic));
+});
+
 test("an outage doesn't outlast the drain deadline, and is no failure of the sink", async () => {
   const topic = new MemoryTopic(records(100, 10, 1));
   const generation = memoryGeneration(topic.positions());

@@ -179,6 +179,25 @@ test("every offset that holds no record has its reason", () => {
   }
 });
 
+test("what a rule drops is not missing, leaves no gap, and is foreign where it is all the same", () => {
+  const lineages = new Lineages();
+  const source = newSourcePartition({ ...SOURCE, partition: 0, offset: 0n }, lineages, false);
+  const records = Array.from({ length: 10 }, (_, n) => ({ key: keyOf(n), value: null, timestamp: n }));
+  const ledger = new SourceLedger(lineages, ({ bytes, keyStart, keyEnd }) => {
+    return bytes.toString("latin1", keyStart, keyEnd) === "key-1";
+  });
+  ledger.take(source, part(SOURCE, 0, batchOf(records)), 10, "expected");
+  if (source.own.own !== undefined) source.own.own.end = 10;
+  assert.deepEqual([source.records, source.dropped, source.gaps], [10, 2, newGapCounts()]);
+  const written = records.keys().map((from) => ({ from, partition: placeOf(from) }));
+  const { findings } = judge(
+    lineages,
+    [...written].filter(({ from }) => from !== 6),
+  );
+  assert.equal(findings.counts.foreign, 1);
+  assert.deepEqual([...source.own.expected.moreOftenThan(source.own.placed, source.own.misplaced)], []);
+});
+
 test("of more keys than can be remembered the order is not judged, and that is said", () => {
   const { lineages } = sourceOf(12);
   const written = Array.from({ length: 12 }, (_, n) => ({ from: n, partition: placeOf(n) }));

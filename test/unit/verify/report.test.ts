@@ -9,6 +9,7 @@ const PROVEN: VerifyReport = {
   method: "provenance",
   methods: { wide: "provenance", aside: "none" },
   sourceRecords: 1_234,
+  dropped: 0,
   targetRecords: 1_300,
   missing: 0,
   duplicated: 0,
