@@ -294,7 +294,9 @@ describe("problems", () => {
   });
 
   test("nothing listens unless told, and by a port alone for this machine only", () => {
-    const listen = (value?: string) => load({ flags: value === undefined ? {} : { "server.listen": value } }).values;
+    const named = { "lag.groups": ["price-service"] };
+    const listen = (value?: string) =>
+      load({ flags: value === undefined ? named : { ...named, "server.listen": value } }).values;
     assert.equal(listen()["server.listen"], undefined);
     assert.deepEqual(listen("9464")["server.listen"], { host: "127.0.0.1", port: 9_464 });
     assert.deepEqual(listen("0.0.0.0:9464")["server.listen"], { host: "0.0.0.0", port: 9_464 });
