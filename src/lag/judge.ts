@@ -85,7 +85,9 @@ export function judge(facts: PartitionFacts, limits: JudgeLimits = JUDGE_DEFAULT
   const before = losing(facts, now) ?? blocked(facts, now, limits);
   if (before !== undefined) return before;
   const moving = now.isWaiting ? behind(facts, now, limits) : atTheEnd(facts);
-  return moving.status === "stalled" ? moving : (parked(facts) ?? moving);
+  // What may yet turn out to stand is looked at on: parked keys would end the look as if it were clear.
+  const comesFirst = moving.status === "stalled" || moving.status === "unclear";
+  return comesFirst ? moving : (parked(facts) ?? moving);
 }
 
 /** The worst of several. */
