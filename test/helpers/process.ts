@@ -16,10 +16,11 @@ export class SpillwayProcess implements AsyncDisposable {
   readonly #ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   #log = "";
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  /** @param main another program than the sources, such as what is published */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, main = MAIN) {
     const { PATH = "", HOME = "" } = process.env;
     const marker = process.env["SPILLWAY_TEST_RUN"] ?? "";
-    this.#child = spawn(process.execPath, [MAIN, ...args], {
+    this.#child = spawn(process.execPath, [main, ...args], {
       env: { PATH, HOME, SPILLWAY_TEST_RUN: marker, ...env },
       stdio: ["ignore", "ignore", "pipe"],
     });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MongoClient } from "mongodb";
+import { buildCli, CLI } from "../../bench/built-cli.ts";
 import { Ledger } from "../../src/demo/ledger.ts";
 import { MongoStore } from "../../src/demo/mongo-store.ts";
 import { Brokers } from "../../src/kafka/cluster.ts";
@@ -31,20 +32,12 @@ async function prepare(name: string): Promise<Names> {
   return { hot, wide, collection: uniqueName(name) };
 }
 
-function relay({ hot, wide }: Names): SpillwayProcess {
-  return new SpillwayProcess([
-    "relay",
-    "--brokers",
-    brokers.join(),
-    "--source",
-    hot,
-    "--target",
-    wide,
-    ...QUICK_SESSION,
-  ]);
+function relay({ hot, wide }: Names, main?: string): SpillwayProcess {
+  const args = ["relay", "--brokers", brokers.join(), "--source", hot, "--target", wide, ...QUICK_SESSION];
+  return new SpillwayProcess(args, {}, main);
 }
 
-function sink({ wide, collection }: Names): SpillwayProcess {
+function sink({ wide, collection }: Names, main?: string): SpillwayProcess {
   const args = [
     "sink",
     "--brokers",
@@ -56,7 +49,7 @@ function sink({ wide, collection }: Names): SpillwayProcess {
     "--database",
     DATABASE,
   ];
-  return new SpillwayProcess([...args, ...QUICK_SESSION], { SPILLWAY_MONGO_URL: mongoUrl });
+  return new SpillwayProcess([...args, ...QUICK_SESSION], { SPILLWAY_MONGO_URL: mongoUrl }, main);
 }
 
 /** Writes a flood; tells the ledger of each record that is acknowledged. */
@@ -128,12 +121,13 @@ test("relay and sink killed and stopped in mid-flow: nothing missing, nothing do
 });
 
 test("memory stays flat and under 300 MiB, whether 100,000 or 1,000,000 records wait", async (t) => {
+  await buildCli(AbortSignal.timeout(300_000));
   const peaks = [];
   for (const waiting of [100_000, 1_000_000]) {
     const names = await prepare("memory");
     await flood(names.hot, waiting);
     await using connections = new Brokers(kafka, testLog);
-    await using relaying = relay(names);
+    await using relaying = relay(names, CLI);
     await until(
       "all relayed",
       async () => {
@@ -147,7 +141,7 @@ test("memory stays flat and under 300 MiB, whether 100,000 or 1,000,000 records 
     // What waits for the sink is the point, not that it is worked off: a while of full speed is enough.
     await using client = new MongoClient(mongoUrl);
     const documents = client.db(DATABASE).collection(names.collection);
-    await using sinking = sink(names);
+    await using sinking = sink(names, CLI);
     await until("documents", async () => (await documents.estimatedDocumentCount()) >= 90_000, 120_000);
     peaks.push({ waiting, relay: Math.round(relayPeak), sink: Math.round(sinking.peakMiB()) });
     await sinking.stop();
