@@ -4,14 +4,11 @@ import type { SinkJob, SinkPeer } from "./peer.ts";
 /** Any will do for a local DynamoDB, and none for no request at all. */
 export const LOCAL_CREDENTIALS = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
 
-/**
- * A request takes 25 items, so more of them side by side, as docs/targets.md advises. The values have an `id` of their own,
- * which the table's key must not be called.
- */
-const FOR_DYNAMODB = ["--lanes", "48", "--dynamo-key", "_id"];
+/** The values have an `id` of their own, which the table's key must not be called. */
+const FOR_DYNAMODB = ["--dynamo-key", "_id"];
 
 /**
- * The command as anybody would run it, with its defaults; for DynamoDB with the lanes that it needs.
+ * The command as anybody would run it, with its defaults.
  * @param others options that aren't at their defaults, to try them out
  */
 export function spillwaySink(others: readonly string[]): SinkPeer {
