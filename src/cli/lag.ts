@@ -33,8 +33,9 @@ export function lagCommand(context: CliContext): Command {
         return await look(options, values, { log, signal });
       });
       // Interrupted before anything was seen: one that answers HTTP goes on until it is stopped, whenever that is.
-      if (last === undefined) context.exitCode = isServed ? context.exitCode : EXIT.interrupted;
-      else if (values["lag.check"] && (await import("../lag/report.ts")).isInTrouble(last)) {
+      const isCutShort = last === undefined && !isServed;
+      if (isCutShort) context.exitCode = EXIT.interrupted;
+      else if (last !== undefined && values["lag.check"] && (await import("../lag/report.ts")).isInTrouble(last)) {
         context.exitCode = EXIT.groupInTrouble;
       }
     });

@@ -5,6 +5,7 @@ import type { Decoder } from "../decode/decoder.ts";
 import { parseFieldPath } from "../sink/field-path.ts";
 import type { Model } from "../sink/models/model.ts";
 import type { SinkOptions, SinkRoute } from "../sink/options.ts";
+import type { Reading } from "../sink/reading.ts";
 import type { Target } from "../sink/target.ts";
 import { registryOptions } from "./registry-options.ts";
 
@@ -59,25 +60,11 @@ export async function openTarget(values: Values): Promise<Target> {
   return openMongoTarget(mongoOptions(values));
 }
 
-/** What values mean, and what becomes of them. */
-export interface Reading {
-  readonly decoder: Decoder;
-  readonly model: Model;
-}
-
-export async function readingOf(values: Values, routes: readonly SinkRoute[]): Promise<Reading> {
-  const { collectionByTopic, readsValue } = await import("../sink/collection-name.ts");
+export async function readingOf(values: Values, routes: readonly SinkRoute[], target: Target): Promise<Reading> {
   const isPlain =
-    values["sink.target"] === "mongodb" &&
-    values["sink.model"] === "insert" &&
-    values["sink.document"] === "value" &&
-    values["sink.valueFormat"] === "json";
-  if (!isPlain || routes.some(({ collection }) => readsValue(collection))) {
-    return { decoder: await decoderOf(values), model: await modelOf(values, routes) };
-  }
-  const { bytesDecoder } = await import("../decode/decoder.ts");
-  const { insertJsonModel } = await import("../sink/models/insert-json.ts");
-  return { decoder: bytesDecoder, model: insertJsonModel(collectionByTopic(routes)) };
+    values["sink.model"] === "insert" && values["sink.document"] === "value" && values["sink.valueFormat"] === "json";
+  const plain = isPlain ? (await import("../sink/reading.ts")).jsonInserts(routes, target) : undefined;
+  return plain ?? { decoder: await decoderOf(values), model: await modelOf(values, routes) };
 }
 
 async function modelOf(values: Values, routes: readonly SinkRoute[]): Promise<Model> {

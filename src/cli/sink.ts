@@ -79,7 +79,7 @@ async function run(
       group: groupOptions(values, group),
       fetch: fetchOptions(values),
       deadLetterSuffix: values["sink.deadLetterSuffix"],
-      ...(await readingOf(values, routes)),
+      ...(await readingOf(values, routes, target)),
       target,
       stats,
       ...(serving === undefined ? {} : { observer: serving.watched }),

@@ -1,5 +1,5 @@
 /**
- * JSON text → BSON document in one pass over the bytes, without making values of it: a tenth of what it takes to parse a
+ * JSON text → BSON document in one pass over the bytes, without making values of it: a third of what it takes to parse a
  * record of 200 bytes and to serialize it again, and nothing for the collector.
  *
  * It takes plain documents only, and says of all others that it doesn't: what isn't JSON, isn't an object, has `_id`, a
@@ -274,14 +274,13 @@ export class JsonToBson {
     const isNegative = json[at] === MINUS;
     if (isNegative) at++;
     const digitsAt = at;
-    let digits = 0;
     let mantissa = 0;
     let byte = json[at] as number;
     while (byte >= ZERO && byte <= NINE) {
       mantissa = mantissa * 10 + (byte - ZERO);
       byte = json[++at] as number;
     }
-    digits = at - digitsAt;
+    const digits = at - digitsAt;
     if (digits === 0 || digits > EXACT_DIGITS || (digits > 1 && json[digitsAt] === ZERO)) return false;
     let behindPoint = 0;
     if (byte === POINT) {

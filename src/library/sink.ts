@@ -1,20 +1,20 @@
 import { DEAD_LETTER_SUFFIX } from "../dead-letter/dead-letter.ts";
-import { bytesDecoder, type Decoder, jsonDecoder } from "../decode/decoder.ts";
+import { type Decoder, jsonDecoder } from "../decode/decoder.ts";
 import { kafkaOptionsOf, logOf } from "../kafka/kafkajs-config.ts";
 import type { FetchOptions } from "../kafka/source.ts";
 import { Running } from "../runtime/running.ts";
 import { withoutUndefined } from "../runtime/without-undefined.ts";
 import { assembleSink } from "../sink/assemble.ts";
-import { collectionByTopic, readsValue } from "../sink/collection-name.ts";
+import { collectionByTopic } from "../sink/collection-name.ts";
 import { parseFieldPath } from "../sink/field-path.ts";
 import type { DocumentShape } from "../sink/models/document.ts";
 import { insertModel } from "../sink/models/insert.ts";
-import { insertJsonModel } from "../sink/models/insert-json.ts";
 import { latestModel } from "../sink/models/latest.ts";
 import { type MappedOperation, mapModel } from "../sink/models/map.ts";
 import type { DecodedRecord, Model } from "../sink/models/model.ts";
 import type { SinkObserver } from "../sink/observer.ts";
 import { SINK_DEFAULTS, type SinkOptions, type SinkRoute, sinkGroupOf } from "../sink/options.ts";
+import { jsonInserts, type Reading } from "../sink/reading.ts";
 import { newSinkStats, type SinkStats } from "../sink/stats.ts";
 import type { Target } from "../sink/target.ts";
 import { checkGiven, fetchGiven, inSection } from "./given.ts";
@@ -119,15 +119,12 @@ export function createSink(config: SinkConfig): Sink {
   };
 }
 
-/** What values mean, and what becomes of them. */
-function readingOf(config: SinkConfig): { readonly decoder: Decoder; readonly model: Model } {
+function readingOf(config: SinkConfig): Reading {
   const { decoder, routes, model = { kind: "insert" }, target } = config;
   const isPlain =
     decoder === undefined && typeof model === "object" && model.kind === "insert" && model.document !== "envelope";
-  if (isPlain && target.kinds.has("insert-bson") && !routes.some(({ collection }) => readsValue(collection))) {
-    return { decoder: bytesDecoder, model: insertJsonModel(collectionByTopic(routes)) };
-  }
-  return { decoder: decoder ?? jsonDecoder, model: modelOf(config) };
+  const plain = isPlain ? jsonInserts(routes, target) : undefined;
+  return plain ?? { decoder: decoder ?? jsonDecoder, model: modelOf(config) };
 }
 
 function modelOf({ routes, model = { kind: "insert" } }: SinkConfig): Model {

@@ -49,7 +49,8 @@ export interface SinkOptions extends Batching {
  *   bound, so that several lanes write such batches side by side.
  * - 100 ms bound what batching adds to the latency of a quiet topic. Under a flood lanes fill by number, and what comes
  *   in during a slow write is joined, so a longer wait would gain nothing.
- * - 20,000 records in flight are a batch being written and others waiting in each lane, since lanes are never equal. They bound the memory, and what a crash repeats.
+ * - 20,000 records in flight are a batch being written and others waiting in each lane, since lanes are never equal. They
+ *   bound the memory, and what a crash repeats.
  * - 1,000 parked keys are far more than anybody mends one by one: whoever has that many has something else to mend.
  */
 export const SINK_DEFAULTS = {

@@ -15,16 +15,14 @@ export function insertJsonModel(collectionOf: CollectionName): Model {
   const transcoder = new JsonToBson();
   return defineModel(["insert", "insert-bson"], (raw) => {
     const { record, origin } = raw;
-    if (record.value !== null) {
-      const id = documentId(origin);
-      const bson = transcoder.document(record.value, id);
-      if (bson !== undefined) {
-        const collection = collectionOf(raw);
-        if (typeof collection !== "string") return collection;
-        return [{ collection, operation: { kind: "insert-bson", id, bson, bytes: bytesOf(record) } }];
-      }
+    if (record.value === null) return byValue(raw);
+    const id = documentId(origin);
+    const bson = transcoder.document(record.value, id);
+    if (bson !== undefined) {
+      const collection = collectionOf(raw);
+      if (typeof collection !== "string") return collection;
+      return [{ collection, operation: { kind: "insert-bson", id, bson, bytes: bytesOf(record) } }];
     }
-    if (record.value === null) return byValue({ ...raw, value: null });
     const decoded = jsonDecoder.decode(record.value);
     if (decoded.kind === "poison") return rejected(decoded.reason, decoded.message);
     return byValue({ ...raw, value: decoded.value });

@@ -3,9 +3,9 @@
  *
  * Guarantee: `written` and `already-written` mean that the server has acknowledged the document under the write concern of
  * the URL, or else the server's default (majority, on replica sets).
- * - `insert`, `insert-bson`: its `_id` is the record's origin, so one that is repeated finds its `_id` taken and changes nothing. Only a
- *   duplicate on `_id` counts as already written: one on any other index is a data error. A document that the database
- *   has deleted, or an application changed its `_id`, would be written again by a replay.
+ * - `insert`, `insert-bson`: its `_id` is the record's origin, so one that is repeated finds its `_id` taken and changes
+ *   nothing. Only a duplicate on `_id` counts as already written: one on any other index is a data error. A document that
+ *   the database has deleted, or an application changed its `_id`, would be written again by a replay.
  * - `latest`: one upsert whose filter lets only an older version be replaced, so it is atomic, and a repeat or a late
  *   replay changes nothing. What stands under the key without a version of the same source is left alone: a data error.
  * - `update`, `delete`: at least once, and as good as their filters: a repeat is not noticed.
