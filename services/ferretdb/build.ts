@@ -1,11 +1,9 @@
 import { copyFile, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { builtArtifact } from "../artifacts.ts";
-import { lastLines, runCommand } from "../command.ts";
-import { ServiceError } from "../errors.ts";
+import { goIn } from "../go.ts";
 import { copyModule } from "../go-source.ts";
 import type { Preparation } from "../preparation.ts";
-import { requireGo } from "../prerequisites.ts";
 import { FIXES } from "./fixes.ts";
 
 export const FERRETDB_VERSION = "1.24.0";
@@ -21,15 +19,9 @@ export async function ferretdbProgram({ reaper, log, signal }: Preparation): Pro
       name: `ferretdb-${FERRETDB_VERSION}`,
       inputs: [...sources, JSON.stringify(FIXES), process.platform, process.arch],
       async build(target) {
-        await requireGo(reaper);
-        log(`Building FerretDB ${FERRETDB_VERSION} with Go, this once (some 2 minutes) …`);
         const build = join(target, "build");
-        const go = async (...args: string[]): Promise<string> => {
-          const options = { cwd: build, timeoutMs: 15 * 60_000, reaper, signal };
-          const { code, stdout, stderr } = await runCommand("go", args, options);
-          if (code === 0) return stdout;
-          throw new ServiceError(`go ${args.join(" ")} failed:\n${lastLines(stderr, 20)}`);
-        };
+        const go = await goIn(build, { timeoutMs: 15 * 60_000, reaper, signal });
+        log(`Building FerretDB ${FERRETDB_VERSION} with Go, this once (some 2 minutes) …`);
         await mkdir(build);
         for (const file of SOURCES) await copyFile(join(import.meta.dirname, file), join(build, file));
         await go("mod", "download", MODULE);

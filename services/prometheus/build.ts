@@ -1,11 +1,10 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { builtArtifact } from "../artifacts.ts";
-import { lastLines, runCommand } from "../command.ts";
 import { ServiceError } from "../errors.ts";
+import { goIn } from "../go.ts";
 import { copyModule, type Fix } from "../go-source.ts";
 import type { Preparation } from "../preparation.ts";
-import { requireGo } from "../prerequisites.ts";
 
 /** That of the image in the compose file, which a test holds it to. */
 export const PROMETHEUS_VERSION = "3.5.0";
@@ -59,16 +58,10 @@ export async function prometheusPrograms({ reaper, log, signal }: Preparation): 
       name: `prometheus-${PROMETHEUS_VERSION}`,
       inputs: [MODULE, SUM, JSON.stringify(FIXES), process.platform, process.arch],
       async build(target) {
-        await requireGo(reaper);
-        log(`Building Prometheus ${PROMETHEUS_VERSION} with Go, this once (some 3 minutes) …`);
         const build = join(target, "build");
+        const go = await goIn(build, { timeoutMs: 30 * 60_000, reaper, signal });
+        log(`Building Prometheus ${PROMETHEUS_VERSION} with Go, this once (some 3 minutes) …`);
         await mkdir(build);
-        const go = async (...args: string[]): Promise<string> => {
-          const options = { cwd: build, timeoutMs: 30 * 60_000, reaper, signal };
-          const { code, stdout, stderr } = await runCommand("go", args, options);
-          if (code === 0) return stdout;
-          throw new ServiceError(`go ${args.join(" ")} failed:\n${lastLines(stderr || stdout, 20)}`);
-        };
         const { Dir: original, Sum: sum } = JSON.parse(await go("mod", "download", "-json", MODULE)) as {
           readonly Dir: string;
           readonly Sum: string;

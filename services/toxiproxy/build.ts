@@ -1,9 +1,7 @@
 import { join } from "node:path";
 import { builtArtifact } from "../artifacts.ts";
-import { lastLines, runCommand } from "../command.ts";
-import { ServiceError } from "../errors.ts";
+import { goIn } from "../go.ts";
 import type { Preparation } from "../preparation.ts";
-import { requireGo } from "../prerequisites.ts";
 
 const PACKAGE = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0";
 
@@ -14,16 +12,10 @@ export async function toxiproxyProgram({ reaper, log, signal }: Preparation): Pr
       name: "toxiproxy",
       inputs: [PACKAGE, process.platform, process.arch],
       async build(target) {
-        await requireGo(reaper);
+        const env = { ...process.env, GOBIN: target };
+        const go = await goIn(target, { timeoutMs: 10 * 60_000, env, reaper, signal });
         log("Building toxiproxy with Go, this once (some 30 s) …");
-        const { code, stderr } = await runCommand("go", ["install", "-trimpath", "-ldflags=-s -w", PACKAGE], {
-          env: { ...process.env, GOBIN: target },
-          cwd: target,
-          timeoutMs: 10 * 60_000,
-          reaper,
-          signal,
-        });
-        if (code !== 0) throw new ServiceError(`toxiproxy was not built:\n${lastLines(stderr, 20)}`);
+        await go("install", "-trimpath", "-ldflags=-s -w", PACKAGE);
       },
     },
     signal,

@@ -2,10 +2,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { builtArtifact } from "../../../services/artifacts.ts";
-import { lastLines, runCommand } from "../../../services/command.ts";
-import { ServiceError } from "../../../services/errors.ts";
+import { goIn } from "../../../services/go.ts";
 import type { Preparation } from "../../../services/preparation.ts";
-import { requireGo } from "../../../services/prerequisites.ts";
 import { customSchema, type Kind, kubernetesSchema, schemaFile } from "./schemas.ts";
 
 /** The last that Go 1.23 builds. */
@@ -56,14 +54,9 @@ export async function kubernetesTools(preparation: Preparation): Promise<Kuberne
       name: "kubernetes-tools",
       inputs: [...PROGRAMS, KUBERNETES, KEDA, KEDA_TRIGGER, kinds, converter, process.platform, process.arch],
       async build(target) {
-        await requireGo(reaper);
+        const env = { ...process.env, GOBIN: target };
+        const go = await goIn(target, { timeoutMs: 10 * 60_000, env, reaper, signal });
         log("Building kustomize and kubeconform with Go, this once (some 1 minute) …");
-        const go = async (...args: string[]): Promise<string> => {
-          const options = { cwd: target, timeoutMs: 10 * 60_000, env: { ...process.env, GOBIN: target } };
-          const { code, stdout, stderr } = await runCommand("go", args, { ...options, reaper, signal });
-          if (code === 0) return stdout;
-          throw new ServiceError(`go ${args.join(" ")} failed:\n${lastLines(stderr, 20)}`);
-        };
         for (const program of PROGRAMS) await go("install", "-trimpath", "-ldflags=-s -w", program);
         const folderOf = async (module: string): Promise<string> => {
           const { Dir } = JSON.parse(await go("mod", "download", "-json", module)) as { readonly Dir: string };
