@@ -55,17 +55,17 @@ export function note(code: AdviceCode, { why, action, effect }: Parts): Advice {
   return { code, why, action, changes: [], effect };
 }
 
-/** Settings that are as they should be are left out; undefined if all are. */
+/** Settings that are as they should be are left out; no advice if all are. */
 export function changing(
   code: AdviceCode,
   settings: SinkSettings,
   to: Partial<SinkSettings>,
   { why, action, effect }: Parts,
-): Advice | undefined {
+): readonly Advice[] {
   const changes = (Object.keys(to) as Setting[])
     .filter((setting) => to[setting] !== settings[setting])
     .map((setting) => ({ setting, from: settings[setting], to: to[setting] }) as Change);
-  return changes.length === 0 ? undefined : { code, why, action, changes, effect };
+  return changes.length === 0 ? [] : [{ code, why, action, changes, effect }];
 }
 
 /** The settings once the advice is followed. */

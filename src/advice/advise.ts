@@ -19,10 +19,8 @@ export function advise(facts: Facts): readonly Advice[] {
   const load = loadOf(facts);
   const written = writing(load);
   const then = followed(load.settings, written);
-  const changes = [
-    ...[...written, ...connections(load, then)],
-    ...[...batchWaits(load, then), ...fetchWaits(load), ...commits(load)],
-  ];
+  const waits = [...batchWaits(load, then), ...fetchWaits(load)];
+  const changes = [...written, ...connections(load, then), ...waits, ...commits(load)];
   const isChanged = changes.some(({ code }) => code !== "COMMITS_OFTEN" && code !== "COMMITS_SELDOM");
   const found = [...outage(facts), ...mixed(facts), ...changes, ...limits(load, facts, isChanged)];
   return found.length > 0 ? found : [otherwise(load)];

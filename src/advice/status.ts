@@ -1,8 +1,10 @@
 import { z } from "zod";
-import { messageOf, SpillwayError } from "../errors.ts";
+import { SpillwayError } from "../errors.ts";
+import { boundedText, whyFetchFailed } from "../runtime/http-answer.ts";
 import { BATCHING_MODES } from "../sink/batching.ts";
 
 const REQUEST_MS = 10_000;
+const LARGEST_ANSWER = 1024 * 1024;
 
 const amount = z.number().min(0);
 const count = z.number().min(1);
@@ -75,10 +77,10 @@ async function answerOf(from: string, signal: AbortSignal): Promise<unknown> {
     const within = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]);
     const response = await fetch(new URL("/status", from), { signal: within, redirect: "error" });
     if (!response.ok) throw new Error(`it answers ${response.status}`);
-    return await response.json();
+    return JSON.parse(await boundedText(response, LARGEST_ANSWER));
   } catch (cause) {
     signal.throwIfAborted();
-    throw new SpillwayError("CONFIG_INVALID", `${from} can't be asked: ${messageOf(cause)}`, {
+    throw new SpillwayError("CONFIG_INVALID", `${from} can't be asked: ${whyFetchFailed(cause)}`, {
       cause,
       context: { hint: "Start the sink with --listen, and name that address" },
     });

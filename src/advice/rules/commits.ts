@@ -14,7 +14,7 @@ export function commits({ settings, recordsPerSecond, instances }: Load): readon
   const perSecond = (intervalMs: number) => (instances * 1_000) / intervalMs;
   const repeated = (intervalMs: number) => (recordsPerSecond * intervalMs) / 1_000;
   const isOften = commitIntervalMs < OFTEN_MS;
-  const advice = changing(
+  return changing(
     isOften ? "COMMITS_OFTEN" : "COMMITS_SELDOM",
     settings,
     { commitIntervalMs: to },
@@ -27,13 +27,11 @@ export function commits({ settings, recordsPerSecond, instances }: Load): readon
           why: `What was written in the last ${figure(commitIntervalMs)} ms counts as lag, and a crash repeats it`,
           effect: {
             of: "records repeated by a crash",
-
             from: repeated(commitIntervalMs),
             to: range(0, repeated(to)),
           },
         },
   );
-  return advice === undefined ? [] : [advice];
 }
 
 function range(least: number, most: number) {

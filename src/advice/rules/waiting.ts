@@ -33,7 +33,7 @@ export function batchWaits(load: Load, settings: SinkSettings): readonly Advice[
   const timeout = Math.min(batchTimeoutMs, SINK_DEFAULTS.batchTimeoutMs);
   const [least, most] =
     cost === undefined ? [0, timeout] : [smallMs, timeout + writeMs(cost, cost.records, cost.perRecordMs.least)];
-  const advice = changing(
+  return changing(
     "BATCH_WAITS",
     settings,
     { batching: "auto", batchTimeoutMs: timeout },
@@ -44,7 +44,6 @@ export function batchWaits(load: Load, settings: SinkSettings): readonly Advice[
       effect: { of: "ms from read to written", from: latencyMs ?? waitMs, to: { least, most } },
     },
   );
-  return advice === undefined ? [] : [advice];
 }
 
 /** The broker should not hold back what there is. */
@@ -55,7 +54,7 @@ export function fetchWaits(load: Load): readonly Advice[] {
   const gatherMs = (1_000 * fetchMinBytes * instances) / (arrivalPerSecond * bytesPerRecord);
   const waitMs = Math.min(fetchMaxWaitMs, gatherMs);
   if (waitMs <= SHORT_FETCH_MS) return [];
-  const advice = changing(
+  return changing(
     "FETCH_WAITS",
     settings,
     { fetchMinBytes: 1 },
@@ -64,5 +63,4 @@ export function fetchWaits(load: Load): readonly Advice[] {
       effect: { of: "ms until fetched", from: waitMs, to: { least: 0, most: SHORT_FETCH_MS } },
     },
   );
-  return advice === undefined ? [] : [advice];
 }

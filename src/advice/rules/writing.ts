@@ -41,7 +41,7 @@ export function writing(load: Load): readonly Advice[] {
       `need more in flight. It costs up to ${figure(Math.max(0.1, extraMiB))} MiB of records an instance, some times that as objects`,
     effect: effectOf(flying),
   });
-  return [batch, lane, inFlight].filter((advice) => advice !== undefined);
+  return [...batch, ...lane, ...inFlight];
 }
 
 /** Every lane needs a connection of its own. @param settings with the lanes that there will be */
@@ -52,7 +52,7 @@ export function connections(
   const { lanes, connections: given } = settings;
   if (given >= lanes) return [];
   const most = (recordsPerSecond * lanes) / given;
-  const advice = changing(
+  return changing(
     "CONNECTIONS_FEW",
     settings,
     { connections: lanes },
@@ -64,5 +64,4 @@ export function connections(
           : undefined,
     },
   );
-  return advice === undefined ? [] : [advice];
 }
