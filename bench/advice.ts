@@ -12,17 +12,19 @@ import { startServices } from "../services/services.ts";
 import type { AdviceReport } from "../src/advice/report.ts";
 import { figure } from "../src/advice/words.ts";
 import { MIS_SET, type MisSet, NO_USE, type Try } from "./advice/cases.ts";
-import { floodRate, quietLatency } from "./advice/figures.ts";
+import { floodRate } from "./advice/figures.ts";
 import { askAdvice, flagsOf, type Ground, type RunningGroup, startGroup } from "./advice/group.ts";
+import { buildCli, CLI } from "./built-cli.ts";
 import { describeMachine } from "./machine.ts";
 import { preload } from "./preload.ts";
+import { quietTopic } from "./quiet-topic.ts";
 import { MongoStore, Proxies } from "./sink/stores.ts";
 import { rounded } from "./statistics.ts";
 import { Topics } from "./topics.ts";
 
 const RECORDS = 400_000;
 const FLOOD = { records: RECORDS, warmupSeconds: 1, seconds: 4 };
-const QUIET = { recordsPerSecond: 4, keys: 4 };
+const QUIET = { recordsPerSecond: 4, keys: 4, pollMs: 5, warmupMs: 2_000 };
 const QUIET_SECONDS = 6;
 const ADVISE_SECONDS = 4;
 const DEADLINE_MS = 60 * 60_000;
@@ -53,6 +55,7 @@ const log = pino({ level: "warn" }, pino.destination(2));
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 const signal = AbortSignal.timeout(DEADLINE_MS);
 
+await buildCli(signal);
 await using reaper = new Reaper();
 await using services = await startServices({
   kafka: true,
@@ -65,7 +68,7 @@ await using services = await startServices({
 await using topics = new Topics(services.brokers, log);
 await using store = new MongoStore(services.mongoUrl);
 const proxies = new Proxies(services.toxiproxy, "mongodb", new URL(services.mongoUrl).host);
-const ground: Ground = { kafka: topics.kafka, log, reaper, store, proxies };
+const ground: Ground = { cli: CLI, kafka: topics.kafka, log, reaper, store, proxies };
 
 const followed: Followed[] = [];
 for (const misSet of MIS_SET.filter(({ rule }) => only?.includes(rule) ?? true)) {
@@ -101,9 +104,9 @@ async function followInFlood(misSet: MisSet): Promise<Followed> {
 async function followQuietly(misSet: MisSet): Promise<Followed> {
   const topic = `quiet-${misSet.rule.toLowerCase()}`;
   await topics.create(topic, 3);
-  const quiet = { ...QUIET, topic, mongoUrl: services.mongoUrl };
-  const measure = (running: RunningGroup, during: () => Promise<void>) =>
-    quietLatency(ground, running, quiet, { warmupSeconds: 2, during, signal });
+  const quiet = { ...QUIET, ...ground, topic, mongoUrl: services.mongoUrl, signal };
+  const measure = async ({ place }: RunningGroup, during: () => Promise<void>) =>
+    (await quietTopic({ ...quiet, place }, during)).p50Ms;
   let report: AdviceReport | undefined;
   const before = await underLoad(misSet, topic, misSet.args, (running) =>
     measure(running, async () => {

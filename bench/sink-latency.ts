@@ -9,27 +9,21 @@ import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { Reaper } from "../services/reaper.ts";
 import { startServices } from "../services/services.ts";
-import { LiveTraffic } from "../src/demo/live-traffic.ts";
-import { MongoStore as Lookups } from "../src/demo/mongo-store.ts";
-import { until } from "../src/demo/until.ts";
-import { RecordProducer } from "../src/kafka/record-producer.ts";
 import { positive } from "./arguments.ts";
 import { buildCli } from "./built-cli.ts";
 import { describeMachine } from "./machine.ts";
 import { startPeer } from "./peer-process.ts";
+import { quietTopic } from "./quiet-topic.ts";
 import { spillwaySink } from "./sink/peers/spillway.ts";
 import { MongoStore, Proxies } from "./sink/stores.ts";
 import { rounded } from "./statistics.ts";
 import { Topics } from "./topics.ts";
-import { VALUE_BYTES } from "./values.ts";
 
 const LATENCIES = [0, 100];
 const PARTITIONS = 3;
 const PER_SECOND = 2;
-/** A document is looked for so often, by its `_id`, past the proxy: latencies are exact within that and a look's own time. */
 const POLL_MS = 2;
 const WARMUP_MS = 10_000;
-const ARRIVAL_MS = 30_000;
 /** What the aim allows for batching, on top of one write. */
 const ALLOWED_MS = 100;
 
@@ -81,30 +75,13 @@ async function measure(latencyMs: number): Promise<LatencyRow> {
   });
   const sink = await startPeer(reaper, { name: id, directory: join(reaper.directory), ...command });
   try {
-    await using outlet = await RecordProducer.open({ kafka: topics.kafka, log, signal, lingerMs: 0 });
-    await using lookups = new Lookups(services.mongoUrl, place.collection, id);
-    const failure = new AbortController();
-    await using live = new LiveTraffic({
-      ...{ topic: id, outlet, plan: { ratePerSecond: PER_SECOND, keys: 4, valueBytes: VALUE_BYTES, seed: 1 } },
-      watch: { lookup: (document) => lookups.has(document), pollMs: POLL_MS },
-      ...{ settleTimeoutMs: ARRIVAL_MS, signal: AbortSignal.any([signal, failure.signal]) },
-      onAcknowledged: (_key, _sequence, { topicId, partition, offset }) => `${topicId}-${partition}-${offset}`,
-      onFailure: (error) => failure.abort(error),
-    });
-    const isDelivered = (before: number) =>
-      until(() => live.watch.isDelivered(before), {
-        timeoutMs: ARRIVAL_MS,
-        what: "every document is there",
-        signal: failure.signal,
-      });
-    // The first few find connections that are open and code that is compiled.
-    await pause(WARMUP_MS);
-    await isDelivered(performance.now());
-    const from = performance.now();
-    await pause(seconds * 1_000);
-    const to = performance.now();
-    await isDelivered(to);
-    const { messages, p50Ms, p99Ms, maxMs } = live.watch.summary(from, to);
+    const { messages, p50Ms, p99Ms, maxMs } = await quietTopic(
+      {
+        ...{ kafka: topics.kafka, log, signal, topic: id, place, mongoUrl: services.mongoUrl },
+        ...{ recordsPerSecond: PER_SECOND, keys: 4, pollMs: POLL_MS, warmupMs: WARMUP_MS },
+      },
+      () => pause(seconds * 1_000),
+    );
     return {
       ...{ latencyMs, recordsPerSecond: PER_SECOND, samples: messages, resolutionMs: POLL_MS },
       ...{ p50Ms: rounded(p50Ms, 1), p99Ms: rounded(p99Ms, 1), maxMs: rounded(maxMs, 1) },

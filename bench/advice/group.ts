@@ -12,12 +12,13 @@ import type { KafkaOptions } from "../../src/kafka/options.ts";
 import { endedByItself, startPeer } from "../peer-process.ts";
 import type { MongoStore, Place, Proxies } from "../sink/stores.ts";
 
-const CLI = join(import.meta.dirname, "../../src/cli/main.ts");
 const START_MS = 90_000;
 const ASKING_MS = 120_000;
 
 /** What groups run on. */
 export interface Ground {
+  /** The command: its main module. */
+  readonly cli: string;
   readonly kafka: KafkaOptions;
   readonly log: Logger;
   readonly reaper: Reaper;
@@ -44,7 +45,7 @@ export interface RunningGroup extends AsyncDisposable {
 }
 
 export async function startGroup(ground: Ground, options: GroupOptions): Promise<RunningGroup> {
-  const { kafka, reaper, store, proxies } = ground;
+  const { cli, kafka, reaper, store, proxies } = ground;
   const { topic, latencyMs, instances = 1, args, env = {} } = options;
   const group = `advice-${randomUUID().slice(0, 8)}`;
   await using stack = new AsyncDisposableStack();
@@ -60,7 +61,7 @@ export async function startGroup(ground: Ground, options: GroupOptions): Promise
     const process = await startPeer(reaper, {
       ...{ name, directory, command: globalThis.process.execPath },
       args: [
-        ...[CLI, "sink", "--brokers", kafka.brokers.join(), "--topic", topic, "--group", group],
+        ...[cli, "sink", "--brokers", kafka.brokers.join(), "--topic", topic, "--group", group],
         ...["--mongo-url", url, "--database", place.database, "--collection", place.collection],
         ...["--listen", String(port), ...args],
       ],
@@ -79,11 +80,15 @@ export async function startGroup(ground: Ground, options: GroupOptions): Promise
 }
 
 /** What `spillway advise` says of a group, asked as anybody would ask it. */
-export async function askAdvice({ kafka }: Ground, { from }: RunningGroup, seconds: number): Promise<AdviceReport> {
+export async function askAdvice(
+  { cli, kafka }: Ground,
+  { from }: RunningGroup,
+  seconds: number,
+): Promise<AdviceReport> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [
-      ...[CLI, "advise", "--brokers", kafka.brokers.join(), "--for", `${seconds}s`],
+      ...[cli, "advise", "--brokers", kafka.brokers.join(), "--for", `${seconds}s`],
       ...["--from", from.join(), "--json", "-", "--log-level", "warn"],
     ],
     { timeout: ASKING_MS, maxBuffer: 16 * 1024 ** 2 },

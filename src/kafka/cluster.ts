@@ -73,7 +73,7 @@ export class Brokers implements AsyncDisposable {
       ...loginOf(options),
       clientId: options.clientId,
       connectionTimeout: options.connectionTimeoutMs,
-      authenticationTimeout: options.authenticationTimeoutMs ?? options.requestTimeoutMs,
+      authenticationTimeout: authenticationTimeoutOf(options),
       reauthenticationThreshold: options.reauthenticationThresholdMs ?? 10_000,
       requestTimeout: options.requestTimeoutMs,
       enforceRequestTimeout: true,
@@ -328,11 +328,16 @@ function assertSpeaks(
 }
 
 /** A copy: KafkaJS keeps its own things in it. */
-function loginOf({ sasl, requestTimeoutMs }: KafkaOptions): { readonly sasl?: object } {
+function loginOf(options: KafkaOptions): { readonly sasl?: object } {
+  const { sasl } = options;
   if (sasl === undefined) return {};
   if (!("oauthBearerProvider" in sasl)) return { sasl: { ...sasl } };
-  const authenticationProvider = oauthBearerLogin(sasl, { deadlineMs: requestTimeoutMs });
+  const authenticationProvider = oauthBearerLogin(sasl, { deadlineMs: authenticationTimeoutOf(options) });
   return { sasl: { mechanism: sasl.mechanism, authenticationProvider } };
+}
+
+function authenticationTimeoutOf({ authenticationTimeoutMs, requestTimeoutMs }: KafkaOptions): number {
+  return authenticationTimeoutMs ?? requestTimeoutMs;
 }
 
 function addressOf({ connectionPool: { host, port } }: Broker): string {

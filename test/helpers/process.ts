@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { MAIN } from "./spillway-command.ts";
 
-const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
 const KEPT_CHARACTERS = 20_000;
 
 /** For relays and sinks that are to notice soon that another has gone, as `groupOf` makes it in this process. */

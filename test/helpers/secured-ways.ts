@@ -1,11 +1,10 @@
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { SecuredKafka } from "../../services/kafka/secured.ts";
 import { kafkaOptions } from "../../src/cli/kafka-options.ts";
 import { loadConfig } from "../../src/config/config.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
+import { type HttpDouble, httpDouble } from "./http-double.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -90,19 +89,11 @@ export function tokenFor(user: string, seconds = 600): string {
 }
 
 /** An OAuth server's token endpoint: gives a token to whoever shows the user's password. */
-export async function tokenEndpoint(passwords: Environment): Promise<AsyncDisposable & { readonly url: string }> {
-  const server = createServer(({ headers }, response) => {
+export function tokenEndpoint(passwords: Environment): Promise<HttpDouble> {
+  return httpDouble(({ headers }, response) => {
     const [, encoded = ""] = headers.authorization?.split(" ") ?? [];
     const [user = "", password] = Buffer.from(encoded, "base64").toString("utf8").split(":");
     if (passwords[user] !== password) response.writeHead(401).end('{"error":"invalid_client"}');
     else response.end(JSON.stringify({ access_token: tokenFor(user), token_type: "Bearer", expires_in: 600 }));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }

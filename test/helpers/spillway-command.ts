@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { until } from "./kafka.ts";
 
-const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
+/** The command, run from its sources. */
+export const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
 const DEADLINE_MS = 120_000;
 
 /** All that a command has put out, and what everybody on the machine can see of it. */

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { floodRate, quietLatency } from "../../bench/advice/figures.ts";
+import { floodRate } from "../../bench/advice/figures.ts";
 import { askAdvice, environmentOf, flagsOf, type Ground, startGroup } from "../../bench/advice/group.ts";
+import { quietTopic } from "../../bench/quiet-topic.ts";
 import { MongoStore, Proxies } from "../../bench/sink/stores.ts";
 import { Reaper } from "../../services/reaper.ts";
 import { kafkaOf, makeTopic, produceAll, testLog } from "../helpers/kafka.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
+import { MAIN } from "../helpers/spillway-command.ts";
 
 const START = { timeout: 20 * 60_000 };
 const EACH = { timeout: 5 * 60_000 };
@@ -24,7 +26,7 @@ describe("advice that is followed as it is printed", () => {
     const services = await testServices();
     mongoUrl = services.mongoUrl;
     ground = {
-      ...{ kafka: kafkaOf(services.brokers), log: testLog, reaper: stack.use(new Reaper()) },
+      ...{ cli: MAIN, kafka: kafkaOf(services.brokers), log: testLog, reaper: stack.use(new Reaper()) },
       store: stack.use(new MongoStore(mongoUrl)),
       proxies: new Proxies(services.toxiproxy, uniqueName("advice"), new URL(mongoUrl).host),
     };
@@ -71,9 +73,10 @@ describe("advice that is followed as it is printed", () => {
       const topic = uniqueName("quiet");
       await makeTopic(ground.kafka, { topic, partitions: 3 });
       const misSet = ["--batching", "fixed", "--batch-records", "5000", "--batch-timeout-ms", "5000"];
-      const quiet = { topic, recordsPerSecond: 4, keys: 4, mongoUrl };
       const group = { topic, latencyMs: 20 };
       const signal = AbortSignal.timeout(EACH.timeout);
+      const { kafka, log } = ground;
+      const quiet = { kafka, log, topic, recordsPerSecond: 4, keys: 4, mongoUrl, pollMs: 5, warmupMs: 1_000, signal };
 
       let report: Awaited<ReturnType<typeof askAdvice>> | undefined;
       const slow = await (async () => {
@@ -81,7 +84,7 @@ describe("advice that is followed as it is printed", () => {
         const during = async () => {
           report = await askAdvice(ground, running, 6);
         };
-        return await quietLatency(ground, running, quiet, { warmupSeconds: 1, during, signal });
+        return await quietTopic({ ...quiet, place: running.place }, during);
       })();
       assert.ok(report !== undefined);
       assert.deepEqual(
@@ -92,9 +95,8 @@ describe("advice that is followed as it is printed", () => {
       const env = environmentOf(report);
       const args = ["--batch-records", "5000"];
       await using advised = await startGroup(ground, { ...group, args, env });
-      const during = () => pause(4_000);
-      const quick = await quietLatency(ground, advised, quiet, { warmupSeconds: 1, during, signal });
-      assert.ok(quick * CLEARLY < slow, `${slow} ms before, ${quick} ms after`);
+      const quick = await quietTopic({ ...quiet, place: advised.place }, () => pause(4_000));
+      assert.ok(quick.p50Ms * CLEARLY < slow.p50Ms, `${slow.p50Ms} ms before, ${quick.p50Ms} ms after`);
     },
   );
 });

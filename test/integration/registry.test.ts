@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from "@kafkajs/confluent-schema-registry";
 import { type Document, MongoClient } from "mongodb";
@@ -9,6 +7,7 @@ import type { FaultyProxy } from "../../services/toxiproxy/client.ts";
 import { Brokers } from "../../src/kafka/cluster.ts";
 import { LATEST, offsetsAt } from "../../src/kafka/offsets.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
+import { httpDouble } from "../helpers/http-double.ts";
 import { consume, kafkaOf, makeTopic, produceAll, startOf, testLog, until } from "../helpers/kafka.ts";
 import { QUICK_SESSION, SpillwayProcess } from "../helpers/process.ts";
 import { type TestServices, testServices, uniqueName } from "../helpers/services.ts";
@@ -244,14 +243,13 @@ describe("a sink and a schema registry", () => {
   });
 
   it("ends on a registry that refuses it, and says where to look", EACH, async () => {
-    const guard = createServer((_, response) => response.writeHead(401).end('{"error_code":401,"message":"who?"}'));
-    await new Promise<void>((resolve) => guard.listen(0, "127.0.0.1", resolve));
-    const url = `http://127.0.0.1:${(guard.address() as AddressInfo).port}`;
+    await using guard = await httpDouble((_, response) =>
+      response.writeHead(401).end('{"error_code":401,"message":"who?"}'),
+    );
     const group = uniqueName("refused");
-    const args = ["--topic", orders, "--group", group, "--value-format", "registry", "--registry-url", url];
+    const args = ["--topic", orders, "--group", group, "--value-format", "registry", "--registry-url", guard.url];
     await using refused = startSink(args);
     const code = await refused.ended(60_000);
-    guard.close();
     assert.equal(code, 17, refused.log);
     assert.match(refused.log, /refuses: 401 .* registry\.token/);
   });

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { askStatus } from "../../../src/advice/status.ts";
 import { newSinkStats } from "../../../src/sink/stats.ts";
 import { WriteMeter } from "../../../src/sink/write-sums.ts";
+import { httpDouble } from "../../helpers/http-double.ts";
 import { DEFAULTS } from "./group-double.ts";
 
 const STATUS = {
@@ -13,17 +12,8 @@ const STATUS = {
 };
 
 /** A server of one answer. */
-async function answering(code: number, body: string) {
-  const server = createServer((_request, response) => response.writeHead(code).end(body));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+function answering(code: number, body: string) {
+  return httpDouble((_request, response) => response.writeHead(code).end(body));
 }
 
 const signal = AbortSignal.timeout(30_000);

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { RequestListener } from "node:http";
 import { test } from "node:test";
 import fc from "fast-check";
 import pino from "pino";
 import { type PriceFeedOptions, runPriceFeed } from "../../../src/producer/price-feed.ts";
 import { TYPICAL_PRICES, walkOn } from "../../../src/producer/price-walk.ts";
 import { fetchPrices, parsePrices, SYMBOLS } from "../../../src/producer/ticker.ts";
+import { httpDouble } from "../../helpers/http-double.ts";
 import { OutletDouble } from "./outlet-double.ts";
 
-const TIMEOUT_MS = 100;
+/** Of a poll that is answered: never met, however busy the machine. */
+const TIMEOUT_MS = 10_000;
 const never = new AbortController().signal;
 
 /** As Binance answers. */
@@ -22,14 +23,8 @@ const PRICES = { BTC: 67012.34, ETH: 3456.78, SOL: 178.9 };
 
 /** A local server in the ticker's place. */
 async function withTicker(answer: RequestListener, work: (url: string) => Promise<void>): Promise<void> {
-  const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  try {
-    await work(`http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v3/ticker/price`);
-  } finally {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
+  await using server = await httpDouble(answer);
+  await work(`${server.url}/api/v3/ticker/price`);
 }
 
 test("the ticker is asked for all three symbols at once", async () => {
@@ -39,14 +34,17 @@ test("the ticker is asked for all three symbols at once", async () => {
       asked = request.url;
       response.end(ANSWER);
     },
-    async (url) => assert.deepEqual(await fetchPrices(url, TIMEOUT_MS * 10, never), PRICES),
+    async (url) => assert.deepEqual(await fetchPrices(url, TIMEOUT_MS, never), PRICES),
   );
   const { pathname, searchParams } = new URL(asked ?? "", "http://ticker");
   assert.equal(pathname, "/api/v3/ticker/price");
   assert.deepEqual(JSON.parse(searchParams.get("symbols") ?? ""), ["BTCUSDT", "ETHUSDT", "SOLUSDT"]);
 });
 
-const FAULTS: Record<string, { readonly answer: RequestListener; readonly error: object }> = {
+const FAULTS: Record<
+  string,
+  { readonly answer: RequestListener; readonly error: object; readonly timeoutMs?: number }
+> = {
   "an error status": {
     answer: (_, response) => response.writeHead(418).end("banned"),
     error: { code: "PROTOCOL", message: /status is 418/ },
@@ -55,10 +53,11 @@ const FAULTS: Record<string, { readonly answer: RequestListener; readonly error:
     answer: (_, response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),
     error: { code: "PROTOCOL" },
   },
-  "no answer": { answer: () => {}, error: { code: "TIMEOUT" } },
+  "no answer": { answer: () => {}, error: { code: "TIMEOUT" }, timeoutMs: 100 },
   "an answer that stops half-way": {
     answer: (_, response) => response.write(ANSWER.slice(0, 40)),
     error: { code: "TIMEOUT" },
+    timeoutMs: 100,
   },
   "a connection that is cut": {
     answer: (_, response) => {
@@ -84,10 +83,10 @@ const FAULTS: Record<string, { readonly answer: RequestListener; readonly error:
   },
 };
 
-for (const [fault, { answer, error }] of Object.entries(FAULTS)) {
+for (const [fault, { answer, error, timeoutMs = TIMEOUT_MS }] of Object.entries(FAULTS)) {
   test(`${fault} is an error that may pass`, async () => {
     await withTicker(answer, async (url) => {
-      await assert.rejects(fetchPrices(url, TIMEOUT_MS, never), { ...error, retryable: true });
+      await assert.rejects(fetchPrices(url, timeoutMs, never), { ...error, retryable: true });
     });
   });
 }

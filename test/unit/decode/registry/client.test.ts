@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { createServer, type IncomingMessage, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, RequestListener } from "node:http";
 import { describe, test } from "node:test";
 import { RegistryClient, type RegistryOptions } from "../../../../src/decode/registry/client.ts";
 import { SpillwayError } from "../../../../src/errors.ts";
+import { httpDouble } from "../../../helpers/http-double.ts";
 
 const never = new AbortController().signal;
 
@@ -13,15 +13,9 @@ async function withRegistry(
   work: (client: RegistryClient, url: string) => Promise<void>,
   options: Partial<RegistryOptions> = {},
 ): Promise<void> {
-  const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/`;
-  try {
-    await work(new RegistryClient({ url, timeoutMs: 10_000, ...options }), url);
-  } finally {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
+  await using server = await httpDouble(answer);
+  const url = `${server.url}/api/`;
+  await work(new RegistryClient({ url, timeoutMs: 10_000, ...options }), url);
 }
 
 function json(status: number, body: unknown): RequestListener {

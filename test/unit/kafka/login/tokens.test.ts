@@ -1,14 +1,15 @@
 /** Tokens for OAUTHBEARER: from a file, and from an endpoint that is a real HTTP server. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, describe, test } from "node:test";
 import { messageOf, SpillwayError } from "../../../../src/errors.ts";
 import { type ClientCredentials, ClientCredentialTokens } from "../../../../src/kafka/login/client-credentials.ts";
 import { tokenOfFile } from "../../../../src/kafka/login/token-file.ts";
+import { httpDouble } from "../../../helpers/http-double.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "spillway-tokens-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -43,20 +44,8 @@ describe("a token's file", () => {
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
-async function endpoint(handler: Handler): Promise<AsyncDisposable & { readonly url: string }> {
-  const server: Server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    handler(request, response, Buffer.concat(chunks).toString("utf8"));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+function endpoint(handler: Handler) {
+  return httpDouble(async (request, response) => handler(request, response, await text(request)));
 }
 
 function tokensOf(url: string, options: Partial<ClientCredentials> = {}, now?: () => number): ClientCredentialTokens {
