@@ -11,7 +11,7 @@ import {
   processControl,
 } from "./control.ts";
 import { type Dynamodb, startDynamodb } from "./dynamodb.ts";
-import { type Database, type DatabaseLogin, FERRETDB_NAME, startFerretdb } from "./ferretdb/ferretdb.ts";
+import { type Database, type DatabaseAccess, FERRETDB_NAME, startFerretdb } from "./ferretdb/ferretdb.ts";
 import { kafkaJars } from "./kafka/jars.ts";
 import { type KafkaCluster, type KafkaOptions, startKafka } from "./kafka/kafka.ts";
 import { retryIfPortTaken } from "./ports.ts";
@@ -23,8 +23,8 @@ import { startToxiproxy, type Toxiproxy } from "./toxiproxy/toxiproxy.ts";
 
 export interface ServicesOptions {
   readonly kafka?: boolean | KafkaOptions;
-  /** With a login, whoever connects needs it: it stands in `mongoUrl`. */
-  readonly mongo?: boolean | { readonly login: DatabaseLogin };
+  /** What whoever connects needs then stands in `mongoUrl`. */
+  readonly mongo?: boolean | DatabaseAccess;
   readonly dynamodb?: boolean;
   readonly toxiproxy?: boolean;
   /** A schema registry. None is taken over from the environment. */
@@ -87,8 +87,8 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     // One by one: they would only take each other's time on a small machine.
     if (options.toxiproxy) toxiproxy = await retryIfPortTaken(() => startToxiproxy(preparation));
     if (options.mongo && !given.mongoUrl) {
-      const login = options.mongo === true ? undefined : options.mongo.login;
-      database = await retryIfPortTaken(() => startFerretdb(preparation, login));
+      const access = options.mongo === true ? {} : options.mongo;
+      database = await retryIfPortTaken(() => startFerretdb(preparation, access));
     }
     if (options.dynamodb) dynamodb = await retryIfPortTaken(() => startDynamodb(preparation));
     if (kafka && !given.brokers) cluster = await retryIfPortTaken(() => startKafka(kafka, preparation));

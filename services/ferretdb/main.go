@@ -1,7 +1,8 @@
 // Command ferretdb serves the MongoDB wire protocol from SQLite files in one directory.
 //
 // It is meant for one machine's tests and demo, so it listens on 127.0.0.1 only. Clients have to log in if
-// FERRETDB_SETUP_USERNAME and FERRETDB_SETUP_PASSWORD are set: not by flags, which anybody on the machine can read.
+// FERRETDB_SETUP_USERNAME and FERRETDB_SETUP_PASSWORD are set: not by flags, which anybody on the machine can read. With
+// -tls-cert and -tls-key it speaks TLS and nothing else.
 package main
 
 import (
@@ -30,6 +31,8 @@ func main() {
 func run() error {
 	port := flag.Int("port", 0, "port to listen on")
 	data := flag.String("data", "", "directory of the SQLite files, made if it is missing")
+	cert := flag.String("tls-cert", "", "file of a certificate, for TLS")
+	key := flag.String("tls-key", "", "file of its private key")
 	flag.Parse()
 
 	if *port == 0 || *data == "" {
@@ -51,11 +54,18 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(*port))
+	listener := ferretdb.ListenerConfig{TCP: address}
+
+	if *cert != "" {
+		listener = ferretdb.ListenerConfig{TLS: address, TLSCertFile: *cert, TLSKeyFile: *key}
+	}
+
 	// The embedded package has telemetry off by itself.
 	database, err := ferretdb.New(&ferretdb.Config{
-		Listener:  ferretdb.ListenerConfig{TCP: net.JoinHostPort("127.0.0.1", strconv.Itoa(*port))},
-		Logger:    logger,
-		Handler:   "sqlite",
+		Listener: listener,
+		Logger:   logger,
+		Handler:  "sqlite",
 		// As MongoDB does by default: what is acknowledged survives the process being killed, not a power cut.
 		SQLiteURL: "file:" + directory + "/?_pragma=synchronous(normal)",
 

@@ -1,4 +1,5 @@
 import { messageOf, SpillwayError } from "../errors.ts";
+import { type TlsRefusal, tlsRefusalOf } from "../runtime/tls-refusal.ts";
 
 /**
  * What a failed connection, login or exchange means. A refusal that no retry changes is AUTHENTICATION_FAILED: a wrong
@@ -57,50 +58,25 @@ function refusalOf(cause: unknown, code: unknown): Refusal | undefined {
   if (name.includes("SASL") || code === SASL_AUTHENTICATION_FAILED) {
     return { what: "refused the login", hint: "Check the SASL mechanism, user name and password" };
   }
-  if (typeof code !== "string") return undefined;
-  if (UNTRUSTED.has(code)) {
-    return {
-      what: "shows a certificate that is not trusted",
-      hint: "Name the authority that issued it by kafka.ssl.caFile (--ssl-ca-file), and check that it has not expired",
-    };
-  }
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    return {
-      what: "shows a certificate for another name",
-      hint: "Reach the broker by a name in its certificate: in kafka.brokers, and in its advertised.listeners",
-    };
-  }
-  // What the other side of the handshake complains of arrives as an alert, which OpenSSL names.
-  if (/^ERR_SSL_.*ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code)) {
-    return {
-      what: "refused the certificate of this client",
-      hint: "Give one that it trusts by kafka.ssl.certFile and kafka.ssl.keyFile, and check that it has not expired",
-    };
-  }
-  if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG") {
-    return { what: "does not speak TLS", hint: "Check the port, or turn kafka.ssl.enabled off" };
-  }
-  return undefined;
+  const refusal = tlsRefusalOf(code);
+  return refusal && TLS_REFUSALS[refusal];
 }
 
-/** Node's names for what OpenSSL finds wrong with a chain of certificates. */
-const UNTRUSTED: ReadonlySet<string> = new Set([
-  "CERT_CHAIN_TOO_LONG",
-  "CERT_HAS_EXPIRED",
-  "CERT_NOT_YET_VALID",
-  "CERT_REJECTED",
-  "CERT_REVOKED",
-  "CERT_SIGNATURE_FAILURE",
-  "CERT_UNTRUSTED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "INVALID_CA",
-  "INVALID_PURPOSE",
-  "PATH_LENGTH_EXCEEDED",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-]);
+const TLS_REFUSALS: Readonly<Record<TlsRefusal, Refusal>> = {
+  untrusted: {
+    what: "shows a certificate that is not trusted",
+    hint: "Name the authority that issued it by kafka.ssl.caFile (--ssl-ca-file), and check that it has not expired",
+  },
+  "other-name": {
+    what: "shows a certificate for another name",
+    hint: "Reach the broker by a name in its certificate: in kafka.brokers, and in its advertised.listeners",
+  },
+  client: {
+    what: "refused the certificate of this client",
+    hint: "Give one that it trusts by kafka.ssl.certFile and kafka.ssl.keyFile, and check that it has not expired",
+  },
+  "no-tls": { what: "does not speak TLS", hint: "Check the port, or turn kafka.ssl.enabled off" },
+};
 
 /** OpenSSL tells where in its sources it was, too. */
 function reasonOf(cause: unknown): string {

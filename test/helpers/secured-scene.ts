@@ -17,7 +17,7 @@ interface SceneOptions {
   readonly sessionMs: number;
 }
 
-/** A broker that is reached in all secure ways, and a database that wants a login. */
+/** A broker that is reached in all secure ways, and a database that wants TLS and a login. */
 export interface SecuredScene extends AsyncDisposable {
   readonly secured: SecuredKafka;
   readonly directory: string;
@@ -40,7 +40,9 @@ export async function openSecuredScene(options: SceneOptions): Promise<SecuredSc
   const directory = mkdtempSync(join(tmpdir(), "spillway-security-"));
   stack.defer(() => rmSync(directory, { recursive: true }));
   const secured = await securedKafka({ directory, users: passwords, sessionMs });
-  const services = stack.use(await startServices({ own: true, kafka: secured.kafka, mongo: { login: databaseLogin } }));
+  const certificate = await secured.authority.issue("database", { names: "IP:127.0.0.1" });
+  const access = { login: databaseLogin, tls: { ...certificate, caFile: secured.authority.caFile } };
+  const services = stack.use(await startServices({ own: true, kafka: secured.kafka, mongo: access }));
   const { url: tokenUrl } = stack.use(await tokenEndpoint(passwords));
   const ways = await securedWays({ secured, directory, passwords, passphrase, tokenUrl });
   const environment = (name: string, user: string): Environment => {

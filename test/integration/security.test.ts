@@ -1,4 +1,4 @@
-/** TLS, logins, least permissions and secrets, on a broker that wants them and a database that wants a login. */
+/** TLS, logins, least permissions and secrets, on a broker and a database that want them. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,17 +8,20 @@ import { MongoClient } from "mongodb";
 import { pino } from "pino";
 import { freePort } from "../../services/ports.ts";
 import { type ErrorCode, messageOf, SpillwayError } from "../../src/errors.ts";
+import { createRelay, createSink, handBack, openMongoTarget, readLag } from "../../src/index.ts";
 import { Brokers } from "../../src/kafka/cluster.ts";
 import { CONTROL_TOPIC } from "../../src/kafka/control-topic.ts";
-import { setOffsets } from "../../src/kafka/group-offsets.ts";
+import { committedOffsets, setOffsets } from "../../src/kafka/group-offsets.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
 import { isInTrouble } from "../../src/lag/report.ts";
 import { preflight, QUICK } from "../../src/preflight/preflight.ts";
 import { documentedNeeds, grantAll, grantsFor, grantsWithoutOne, userWithout } from "../helpers/acls.ts";
-import { consume, coordinated, makeTopic, produceAll, startOf, testLog } from "../helpers/kafka.ts";
+import { httpDouble } from "../helpers/http-double.ts";
+import { consume, coordinated, makeTopic, produceAll, startOf, testLog, until } from "../helpers/kafka.ts";
 import { leaksIn } from "../helpers/leaks.ts";
 import { relayOptions, relayUntil, sinkGroup, sinkLag, sinkUntil, type Topics } from "../helpers/parts.ts";
 import { openSecuredScene, type SecuredScene } from "../helpers/secured-scene.ts";
+import { tokenFor } from "../helpers/secured-ways.ts";
 import { answersOf, type CommandOutput, SpillwayCommand } from "../helpers/spillway-command.ts";
 import { UnfitWays } from "../helpers/unfit-ways.ts";
 
@@ -49,16 +52,20 @@ function topicsOf(name: string): Topics {
 
 const LESS = topicsOf("less");
 const LONG = topicsOf("long");
+const LIBRARY = topicsOf("library");
 
 before(async () => {
   scene = await openSecuredScene({
     ...{ passwords: PASSWORDS, passphrase: PASSPHRASE, databaseLogin: DATABASE_LOGIN, sessionMs: SESSION_MS },
   });
   admin = scene.admin;
-  await grantAll(admin, [...[...WAYS.map(topicsOf), LONG, LESS].flatMap(grantsFor), ...grantsWithoutOne(LESS)]);
+  await grantAll(admin, [
+    ...[...WAYS.map(topicsOf), LONG, LIBRARY, LESS].flatMap(grantsFor),
+    ...grantsWithoutOne(LESS),
+  ]);
   // What is granted is known to the broker before the topics are, which come later in the same log.
   await makeTopic(admin, { topic: CONTROL_TOPIC, partitions: 1, config: { "cleanup.policy": "compact" } });
-  await Promise.all([...WAYS.map(topicsOf), LESS, LONG].map(makeTopics));
+  await Promise.all([...WAYS.map(topicsOf), LESS, LONG, LIBRARY].map(makeTopics));
 });
 after(() => scene?.[Symbol.asyncDispose]());
 
@@ -128,6 +135,51 @@ describe("relay, sink and lag, with the documented permissions and no others", {
       assert.deepEqual([groups[0]?.status, groups[0]?.messages.messages], ["caught up", 0]);
     });
   }
+});
+
+test("the library takes KafkaJS's own configurations: by login, token and certificate", async () => {
+  const { hot, wide } = LIBRARY;
+  const { login, mutualTls, tls, authority } = scene.secured;
+  const ssl = { ca: [readFileSync(authority.caFile, "utf8")] };
+  const pem = (name: string) => readFileSync(join(scene.directory, name), "utf8");
+  const password = { mechanism: "scram-sha-512", username: "relay", password: PASSWORDS.relay } as const;
+  const token = { mechanism: "oauthbearer", oauthBearerProvider: async () => ({ value: tokenFor("sink") }) } as const;
+  const certificate = { cert: pem("lag.pem"), key: pem("lag.key"), passphrase: PASSPHRASE };
+  const common = { log: testLog, signal: AbortSignal.timeout(120_000) };
+
+  await using relay = createRelay({
+    ...{ ...common, kafka: { brokers: [login], ssl, sasl: password }, source: hot, target: wide, partitions: 4 },
+    until: { kind: "now" },
+  });
+  const job = await relay.run();
+  assert.equal(job?.recordsWritten, RECORDS);
+
+  await using target = openMongoTarget({ url: scene.mongoUrl, database: DATABASE });
+  await using sink = createSink({
+    ...{ ...common, kafka: { brokers: [login], ssl, sasl: token }, target },
+    routes: [{ topic: wide, collection: wide }],
+  });
+  const sinking = sink.run();
+  const { stats } = sink;
+  await until("all is done", () => stats.recordsWritten === RECORDS - 1 && stats.recordsDeadLettered === 1);
+  await sink.stop();
+  await sinking;
+
+  const byCertificate = { brokers: [mutualTls], ssl: { ...ssl, ...certificate } };
+  const { groups, unseen } = await readLag({ ...common, kafka: byCertificate, groups: [sinkGroup(LIBRARY)] });
+  assert.deepEqual([unseen, groups[0]?.status, groups[0]?.messages.messages], [[], "caught up", 0]);
+
+  const nobody = { brokers: [tls], ssl };
+  const asked = { kafka: nobody, source: hot, to: "library-service", targets: [wide], newGroup: true };
+  const { how, unreadRecords } = await handBack({ ...common, ...asked });
+  assert.deepEqual([how, unreadRecords], ["drained", 0]);
+  await using brokers = new Brokers(admin, testLog);
+  const offsets = await coordinated(() => committedOffsets(brokers, "library-service", { topic: hot, partitions: 2 }));
+  const ends = (await consume(admin, hot, RECORDS)).map(({ partition }) => partition);
+  const counts = new Map(
+    [0, 1].map((partition) => [partition, BigInt(ends.filter((one) => one === partition).length)]),
+  );
+  assert.deepEqual(new Map(offsets), counts);
 });
 
 describe("without any one of the permissions: an error that says which", () => {
@@ -233,6 +285,39 @@ describe("who is not let in is told why, at once", () => {
       if (code === REFUSED) assert.deepEqual(tries, [], "it is not tried again");
     });
   }
+});
+
+describe("a database that can't be trusted ends the sink, which says why", () => {
+  async function refusal(change: (url: URL) => void): Promise<string> {
+    const url = new URL(scene.mongoUrl);
+    change(url);
+    await using target = openMongoTarget({ url: url.href, database: DATABASE });
+    const { code, message } = await failureOf(target.prepare());
+    assert.equal(code, "DATABASE_REFUSED", message);
+    return message;
+  }
+
+  test("an unknown authority", async () => {
+    assert.match(
+      await refusal(({ searchParams }) => searchParams.delete("tlsCAFile")),
+      /certificate is not trusted.*tlsCAFile/,
+    );
+  });
+
+  test("another name than the database's", async () => {
+    const byName = (url: URL) => {
+      url.hostname = "localhost";
+    };
+    assert.match(await refusal(byName), /certificate is for another name/);
+  });
+
+  test("TLS to what doesn't speak it", async () => {
+    await using plain = await httpDouble((_, response) => response.end());
+    const toPlain = (url: URL) => {
+      url.host = new URL(plain.url).host;
+    };
+    assert.match(await refusal(toPlain), /does not speak TLS/);
+  });
 });
 
 describe("no secret is in anything that is put out", () => {

@@ -5,6 +5,7 @@
 
 import { MongoAPIError, MongoError, MongoServerError, MongoTopologyClosedError } from "mongodb";
 import { isRetryable, messageOf, SpillwayError } from "../../errors.ts";
+import { type TlsRefusal, tlsRefusalOf } from "../../runtime/tls-refusal.ts";
 
 /**
  * - `data`: the document is at fault; it goes to the dead-letter topic.
@@ -138,7 +139,7 @@ export function classOf(error: unknown): ErrorClass {
   }
   // What waits while a first connection fails ends like this.
   if (error instanceof MongoTopologyClosedError) return "transient";
-  if (error instanceof MongoAPIError) return "refused";
+  if (error instanceof MongoAPIError || tlsRefusal(error) !== undefined) return "refused";
   // Networks, pools, time-outs, the choice of a server. Some the driver passes on as they come from the system.
   if (error instanceof MongoError || isSystemError(error)) return "transient";
   throw error;
@@ -154,11 +155,37 @@ export function isInternal(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === 1;
 }
 
+/** Why no connection of the driver's could come about, from the error that is at the bottom of its own. */
+function tlsRefusal(error: unknown): TlsRefusal | undefined {
+  let cause = error;
+  for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++) {
+    const refusal = "code" in cause ? tlsRefusalOf(cause.code) : undefined;
+    if (refusal !== undefined) return refusal;
+    cause = cause.cause;
+  }
+  return undefined;
+}
+
+/** Of the choice of a server, of its connection, of the socket. */
+const MAX_CAUSES = 3;
+
+const TLS_HINTS: Readonly<Record<TlsRefusal, string>> = {
+  untrusted: "Its certificate is not trusted: name the authority that issued it by tlsCAFile in the database's URL",
+  "other-name": "Its certificate is for another name: put one that stands in it into the database's URL",
+  client: "It doesn't trust our certificate: name one by tlsCertificateKeyFile in the database's URL",
+  "no-tls": "It does not speak TLS: check the port, or leave tls out of the database's URL",
+};
+
 /** What to throw for an error of class `refused`. */
 export function refused(cause: unknown): SpillwayError {
+  const refusal = tlsRefusal(cause);
+  const hint =
+    refusal === undefined
+      ? "Check its URL, credentials, permissions and the names of database and collections"
+      : TLS_HINTS[refusal];
   return new SpillwayError("DATABASE_REFUSED", `The database refuses to write: ${messageOf(cause)}`, {
     cause,
-    context: { hint: "Check its URL, credentials, permissions and the names of database and collections" },
+    context: { hint },
   });
 }
 
