@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MongoClient } from "mongodb";
 import { buildCli, CLI } from "../../bench/built-cli.ts";
+import { freePort } from "../../services/ports.ts";
 import { Ledger } from "../../src/demo/ledger.ts";
 import { MongoStore } from "../../src/demo/mongo-store.ts";
 import { Brokers } from "../../src/kafka/cluster.ts";
@@ -13,7 +14,7 @@ import { committedSum, kafkaOf, makeTopic, testLog, until } from "../helpers/kaf
 import { QUICK_SESSION, SpillwayProcess } from "../helpers/process.ts";
 import { testServices, uniqueName } from "../helpers/services.ts";
 
-const { brokers, mongoUrl, java } = await testServices();
+const { brokers, mongoUrl, java, toxiproxy } = await testServices();
 const kafka = kafkaOf(brokers);
 const DATABASE = uniqueName("main-job");
 const never = new AbortController().signal;
@@ -37,7 +38,10 @@ function relay({ hot, wide }: Names, main?: string): SpillwayProcess {
   return new SpillwayProcess(args, {}, main);
 }
 
-function sink({ wide, collection }: Names, main?: string): SpillwayProcess {
+function sink(
+  { wide, collection }: Names,
+  { main, url = mongoUrl, more = [] }: { readonly main?: string; readonly url?: string; readonly more?: string[] } = {},
+): SpillwayProcess {
   const args = [
     "sink",
     "--brokers",
@@ -49,7 +53,7 @@ function sink({ wide, collection }: Names, main?: string): SpillwayProcess {
     "--database",
     DATABASE,
   ];
-  return new SpillwayProcess([...args, ...QUICK_SESSION], { SPILLWAY_MONGO_URL: mongoUrl }, main);
+  return new SpillwayProcess([...args, ...QUICK_SESSION, ...more], { SPILLWAY_MONGO_URL: url }, main);
 }
 
 /** Writes a flood; tells the ledger of each record that is acknowledged. */
@@ -141,7 +145,7 @@ test("memory stays flat and under 300 MiB, whether 100,000 or 1,000,000 records 
     // What waits for the sink is the point, not that it is worked off: a while of full speed is enough.
     await using client = new MongoClient(mongoUrl);
     const documents = client.db(DATABASE).collection(names.collection);
-    await using sinking = sink(names, CLI);
+    await using sinking = sink(names, { main: CLI });
     await until("documents", async () => (await documents.estimatedDocumentCount()) >= 90_000, 120_000);
     peaks.push({ waiting, relay: Math.round(relayPeak), sink: Math.round(sinking.peakMiB()) });
     await sinking.stop();
@@ -154,4 +158,43 @@ test("memory stays flat and under 300 MiB, whether 100,000 or 1,000,000 records 
     // A relay is through with 100,000 (20 MB) before its buffers are full: those are allowed for, and no more.
     assert.ok(many[part] < few[part] + 100, `${part}: ${few[part]} MiB with 100,000, ${many[part]} with 1,000,000`);
   }
+});
+
+test("memory stays where it is in an outage, however often a write is tried", async (t) => {
+  await buildCli(AbortSignal.timeout(300_000));
+  const RECORDS = 60_000;
+  const names = await prepare("outage");
+  await flood(names.wide, RECORDS);
+  await using client = new MongoClient(mongoUrl);
+  const documents = client.db(DATABASE).collection(names.collection);
+  const { host } = new URL(mongoUrl);
+  const proxy = await toxiproxy.createProxy({ name: uniqueName("outage"), upstream: host });
+  const port = await freePort();
+  // In 20 s as often as in a quarter of an hour with the usual pauses.
+  const hasty = ["--retry-base-ms", "5", "--retry-max-ms", "20", "--server-selection-timeout-ms", "100"];
+  await using sinking = sink(names, {
+    ...{ main: CLI, url: mongoUrl.replace(host, proxy.address) },
+    more: [...hasty, "--listen", String(port)],
+  });
+  const gauge = async (name: string) => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return Number(new RegExp(`^spillway_sink_${name}(?:\\{.*\\})? (\\S+)$`, "m").exec(text)?.[1]);
+  };
+  const peakAfter = async (seconds: number) => {
+    await until(`${seconds} s of outage`, async () => (await gauge("outage_seconds")) >= seconds, 120_000);
+    return sinking.peakMiB();
+  };
+
+  await until("it writes", async () => (await documents.estimatedDocumentCount()) > 0, 120_000);
+  await proxy.cut();
+  const early = await peakAfter(2);
+  const held = await gauge("in_flight_records");
+  const late = await peakAfter(20);
+  t.diagnostic(JSON.stringify({ early: Math.round(early), late: Math.round(late), held }));
+  assert.equal(await gauge("in_flight_records"), held, "it reads no further");
+  assert.ok(late < 300 && late < early + 30, `${early} MiB at the beginning of an outage, ${late} at its end`);
+  await proxy.restore();
+  await until("all documents", async () => (await documents.countDocuments()) === RECORDS, 120_000);
+  await sinking.stop();
+  await proxy.delete();
 });
