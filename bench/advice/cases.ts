@@ -12,7 +12,7 @@ export interface MisSet {
 }
 
 export const MIS_SET: readonly MisSet[] = [
-  { rule: "BATCH_SMALL", figure: "documents/s", latencyMs: 50, args: ["--batch-records", "1", "--lanes", "4"] },
+  { rule: "BATCH_SMALL", figure: "documents/s", latencyMs: 50, args: ["--batch-records", "1"] },
   { rule: "LANES_FEW", figure: "documents/s", latencyMs: 200, args: ["--lanes", "1"] },
   { rule: "IN_FLIGHT_SMALL", figure: "documents/s", latencyMs: 50, args: ["--in-flight-records", "1000"] },
   { rule: "CONNECTIONS_FEW", figure: "documents/s", latencyMs: 200, args: ["--max-pool-size", "1"] },

@@ -4,10 +4,8 @@ import type { SinkSettings } from "./facts.ts";
 import type { Load } from "./load.ts";
 import { type WriteCost, writeMs } from "./write-cost.ts";
 
-/** A batch in which the fixed part of a write is this share of it is large enough. */
-const FIXED_SHARE = 0.1;
 /** Larger ones bring little more, and take longer than a lane should be held. */
-const LARGEST_BATCH = 4_000;
+const LARGEST_BATCH = SINK_DEFAULTS.batchRecords;
 /** A write may take this part of its deadline: a slow moment must not become an outage. */
 const DEADLINE_SHARE = 0.25;
 const MOST_LANES = 64;
@@ -49,17 +47,15 @@ function filled({ batchRecords, inFlightRecords }: SinkSettings, lanes: number, 
   return isTooLarge ? Math.min(fitting, LARGEST_BATCH) : batchRecords;
 }
 
-/** Large enough that the fixed part hardly counts; where its size isn't known, the default. */
+/** As large as it may be: the fixed part of a write counts least then. */
 function wantedBatch({ settings, bytesPerRecord }: Load, cost: WriteCost): number {
   const { least, most } = cost.perRecordMs;
   const slope = (least + most) / 2;
   const fixedMs = Math.max(0, cost.ms - slope * cost.records);
   const isKnown = cost.isMeasured && slope > 0;
-  const good = isKnown ? (fixedMs * (1 / FIXED_SHARE - 1)) / slope : SINK_DEFAULTS.batchRecords;
   const inTime = isKnown ? (settings.writeTimeoutMs * DEADLINE_SHARE - fixedMs) / slope : Number.POSITIVE_INFINITY;
   const inBytes = settings.batchBytes / bytesPerRecord;
-  const larger = Math.min(LARGEST_BATCH, Math.max(SINK_DEFAULTS.batchRecords, good));
-  return Math.max(1, twoDigits(Math.min(larger, inTime, inBytes)));
+  return Math.max(1, twoDigits(Math.min(LARGEST_BATCH, inTime, inBytes)));
 }
 
 /**

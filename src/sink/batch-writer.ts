@@ -1,5 +1,6 @@
 import { SpillwayError } from "../errors.ts";
 import { backoffMs, pause } from "../runtime/backoff.ts";
+import type { AttemptSize } from "./attempt-size.ts";
 import type { Breaker } from "./breaker.ts";
 import { type BurialParts, bury } from "./bury.ts";
 import type { SinkObserver } from "./observer.ts";
@@ -12,6 +13,7 @@ import {
   operationsOf,
   type Pending,
   type Planning,
+  parted,
   planBatch,
   type Settled,
   settle,
@@ -24,8 +26,9 @@ export interface BatchWriterParts extends BurialParts, Planning {
   readonly observer?: SinkObserver;
   readonly parked?: BurialParts["parked"];
   readonly onDataError: OnDataError;
-  /** All batches share it. */
+  /** All batches share these. */
   readonly breaker: Breaker;
+  readonly attemptSize: AttemptSize;
   readonly outages: { readonly deadLetters: Outage; readonly schemas: Outage };
 }
 
@@ -171,21 +174,26 @@ async function writeTo(
   return dead;
 }
 
+/** Tries as much of it as should be tried at once. */
 async function writeOnce(collection: string, pending: Pending, parts: BatchWriterParts): Promise<Settled> {
-  const { target, progress, stats, abandoned } = parts;
-  const operations = operationsOf(pending);
+  const { target, progress, stats, attemptSize, abandoned } = parts;
+  const { now, later } = parted(pending, attemptSize.most);
+  const operations = operationsOf(now);
   const startedAt = performance.now();
-  const outcomes = await target.write(collection, operations, pending.ordered);
-  parts.observer?.wrote(operations.length, performance.now() - startedAt);
+  const outcomes = await target.write(collection, operations, now.ordered);
+  const ms = performance.now() - startedAt;
+  parts.observer?.wrote(operations.length, ms);
   abandoned.throwIfAborted(); // it came too late: these records are somebody else's now
-  const settled = settle(pending, outcomes);
+  const settled = settle(now, outcomes);
+  if (isAway(settled)) attemptSize.failed(operations.length, ms);
+  else if (settled.outage === undefined) attemptSize.succeeded(operations.length, ms);
   const { written, alreadyWritten, replaced } = settled;
   stats.batches++;
   stats.recordsWritten += written.length;
   stats.recordsAlreadyWritten += alreadyWritten.length;
   stats.recordsReplaced += replaced.length;
   for (const records of [written, alreadyWritten, replaced]) for (const record of records) progress.done(record);
-  return settled;
+  return { ...settled, pending: { ...settled.pending, tasks: [...settled.pending.tasks, ...later] } };
 }
 
 /** An error that passes, and nothing else: single documents may meet one where the database is well. */

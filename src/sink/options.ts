@@ -41,10 +41,12 @@ export interface SinkOptions extends Batching {
 
 /**
  * Reasons for the defaults:
- * - 4 lanes carry 20,000 records/s at a write of 200 ms. More share out the same records in flight, so that each writes
- *   smaller batches at the same fixed cost, and contend for the database: behind FerretDB 16 lanes of 500 wrote a quarter
- *   less than these (`bench/sink/notes.md`). A server with many cores may want more.
- * - 1,000 records are a batch in which that fixed cost hardly counts any more.
+ * - 2 lanes keep a database busy while one of them reads an answer, and carry 30,000 records/s at a write of 200 ms, which
+ *   is what one process decodes. More share out the same records in flight, so that each writes smaller batches at the same
+ *   fixed cost, and contend for the database: FerretDB takes a fifth less from 4, and half from 16 (`bench/sink/notes.md`).
+ *   A server with many cores, or records so large that bytes bound a batch, may want more.
+ * - 4,000 records are a batch in which the fixed cost hardly counts any more, even with a few hot keys. One that takes a
+ *   slow server longer than a write may is tried again in halves.
  * - 4 MiB keep a batch of large records far below the 48 MB that MongoDB takes in one message, and below the in-flight
  *   bound, so that several lanes write such batches side by side.
  * - 100 ms bound what batching adds to the latency of a quiet topic. Under a flood lanes fill by number, and what comes
@@ -55,8 +57,8 @@ export interface SinkOptions extends Batching {
  */
 export const SINK_DEFAULTS = {
   batching: "auto",
-  lanes: 4,
-  batchRecords: 1_000,
+  lanes: 2,
+  batchRecords: 4_000,
   batchBytes: 4 * 1024 * 1024,
   batchTimeoutMs: 100,
   inFlightRecords: 20_000,

@@ -176,6 +176,13 @@ function dependOnEachOther(tasks: readonly Task[]): boolean {
   return false;
 }
 
+/** The first so many tasks, to be tried now, and those behind them. */
+export function parted(pending: Pending, most: number): { readonly now: Pending; readonly later: readonly Task[] } {
+  const { tasks } = pending;
+  if (tasks.length <= most) return { now: pending, later: [] };
+  return { now: { ...pending, tasks: tasks.slice(0, most) }, later: tasks.slice(most) };
+}
+
 /** What is to be tried, as a target takes it. */
 export function operationsOf({ tasks, ordered }: Pending): readonly Operation[] {
   if (!ordered) return tasks.map(({ operation }) => operation);

@@ -19,6 +19,7 @@ import { murmur2 } from "../record-batch/murmur2.ts";
 import { backoffMs, pause } from "../runtime/backoff.ts";
 import { withDeadline } from "../runtime/deadline.ts";
 import { every } from "../runtime/every.ts";
+import { AttemptSize } from "./attempt-size.ts";
 import { writeBatch } from "./batch-writer.ts";
 import { Breaker } from "./breaker.ts";
 import { buryBatch } from "./bury.ts";
@@ -82,11 +83,12 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
     backoff: options.retryBackoff,
     fullAt: options.lanes,
   });
+  const attemptSize = new AttemptSize(parts.target.mostAtOnce);
   await untilAvailable(parts, options, outage);
   if (parts.signal.aborted) return;
   for await (const generation of member.generations()) {
     stats.rebalances++;
-    await sinkGeneration(generation, { ...parts, outages, breaker }, options).catch((error: unknown) => {
+    await sinkGeneration(generation, { ...parts, outages, breaker, attemptSize }, options).catch((error: unknown) => {
       if (!isOver(error, generation)) throw error;
       log.warn({ error: messageOf(error) }, "generation ended early: what it had not committed will be read again");
     });
@@ -98,6 +100,7 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
 interface GenerationParts extends SinkParts {
   readonly outages: { readonly deadLetters: Outage; readonly schemas: Outage; readonly control: Outage };
   readonly breaker: Breaker;
+  readonly attemptSize: AttemptSize;
 }
 
 /**

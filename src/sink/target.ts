@@ -31,6 +31,9 @@ export interface Target extends AsyncDisposable {
   /** The operations it can do; a sink that needs others doesn't begin. */
   readonly kinds: ReadonlySet<OperationKind>;
 
+  /** Operations of one `write` at most: larger batches are written piece by piece. No bound where it is left out. */
+  readonly mostAtOnce?: number;
+
   /**
    * Makes what the sink needs there, such as indexes, if it isn't there yet.
    * @throws SpillwayError DATABASE_REFUSED where no retry mends it

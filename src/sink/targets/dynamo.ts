@@ -43,6 +43,9 @@ export interface DynamoTargetOptions {
   readonly region?: string | undefined;
 }
 
+/** 40 requests side by side. More wait for sockets, and take memory meanwhile. */
+const MOST_AT_ONCE = 1_000;
+
 export const DYNAMO_DEFAULTS = {
   key: "id",
   createTables: false,
@@ -70,6 +73,7 @@ const KINDS: ReadonlySet<OperationKind> = new Set(["insert", "latest"]);
 
 export class DynamoTarget implements Target {
   readonly kinds = KINDS;
+  readonly mostAtOnce = MOST_AT_ONCE;
   readonly #client: DynamoDBClient;
   readonly #call: Call;
   readonly #key: string;

@@ -14,19 +14,19 @@ test("the settings stand once each, in both forms, ready to be pasted", () => {
   assert.deepEqual(
     report.changes.map(({ setting, from, to }) => [setting, from, to]),
     [
-      ["batchRecords", 10, 1_000],
+      ["batchRecords", 10, 4_000],
       ["commitIntervalMs", 10, 1_000],
     ],
   );
   const text = adviceText(report);
-  assert.match(text, /^As flags: +--batchRecords 1000 --commitIntervalMs 1000$/m);
-  assert.match(text, /^As environment: +SPILLWAY_batchRecords=1000 SPILLWAY_commitIntervalMs=1000$/m);
-  assert.match(text, /^BATCH_SMALL {2}--batchRecords 10 → 1000$/m);
+  assert.match(text, /^As flags: +--batchRecords 4000 --commitIntervalMs 1000$/m);
+  assert.match(text, /^As environment: +SPILLWAY_batchRecords=4000 SPILLWAY_commitIntervalMs=1000$/m);
+  assert.match(text, /^BATCH_SMALL {2}--batchRecords 10 → 4000$/m);
   assert.match(text, /^ {2}Expected: records\/s at most: [\d,.]+ → [\d,.]+ to [\d,.]+$/m);
 });
 
 test("where nothing is to be changed there is nothing to paste, and keys can't write to a terminal", () => {
-  const facts = factsOf(DEFAULTS, FLOOD);
+  const facts = factsOf({ ...DEFAULTS, lanes: 4, inFlightRecords: 40_000 }, FLOOD);
   const hotKeys = [{ key: "a\u001b[2Jb\nc", share: 0.5 }];
   const text = adviceText(adviceReport({ ...facts, sample: { records: 1_000, bytesPerRecord: 200, hotKeys } }, naming));
   assert.match(text, /HOT_KEY/);

@@ -162,6 +162,7 @@ export type Fault = (operation: Written, collection: string) => Outcome | undefi
 /** A target that keeps documents in the order in which they came to be. */
 export class MemoryTarget implements Target {
   readonly kinds = new Set(["insert", "latest"] as const);
+  mostAtOnce = Number.POSITIVE_INFINITY;
   readonly documents = new Map<string, Fields>();
   readonly versions = new Map<string, Latest["version"]>();
   /** By collection, the ids in the order of their writing. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { SpillwayError } from "../../../src/errors.ts";
 import { SLICE_RECORDS } from "../../../src/sink/progress.ts";
 import { runSink } from "../../../src/sink/sink.ts";
@@ -103,6 +104,35 @@ test("however long an outage lasts, no more bytes are held than may be, and noth
   await running;
   assert.equal(stats.bytesInFlight, 0);
   assert.deepEqual(new Set(target.documents.keys()), idsOf(topic));
+});
+
+test("what takes a slow database longer than its deadline is written in pieces that don't, in order", async () => {
+  const topic = new MemoryTopic(records(6_000, 50, 1));
+  const parts: MemoryParts = memoryParts(topic, memberOf(memoryGeneration(topic.positions())));
+  const { target } = parts;
+  let isTooMuch = false;
+  target.gate = async ({ length }) => {
+    isTooMuch = length > 100;
+    if (isTooMuch) await pause(5);
+  };
+  target.fault = () => (isTooMuch ? AWAY : undefined);
+  await runSink(parts, sinkOptions({ lanes: 1, batchRecords: 2_000 }));
+  assert.deepEqual(new Set(target.documents.keys()), idsOf(topic));
+  assert.equal(orderViolations(target), 0);
+  assert.equal(parts.deadLetters.buried.length, 0);
+  const sizes = target.batches.map(({ size }) => size);
+  assert.ok(sizes.length < 6_000 / 25, `${sizes.length} attempts: it grows again where there is room`);
+});
+
+test("a target that takes so many operations at once gets no more, in order", async () => {
+  const topic = new MemoryTopic(records(3_000, 20, 2));
+  const parts: MemoryParts = memoryParts(topic, memberOf(memoryGeneration(topic.positions())));
+  const { target } = parts;
+  target.mostAtOnce = 70;
+  await runSink(parts, sinkOptions({ batchRecords: 500 }));
+  assert.deepEqual(new Set(target.documents.keys()), idsOf(topic));
+  assert.equal(orderViolations(target), 0);
+  assert.equal(Math.max(...target.batches.map(({ size }) => size)), 70);
 });
 
 test("an outage doesn't outlast the drain deadline, and is no failure of the sink", async () => {
