@@ -5,6 +5,8 @@ import { MISSING_TOPIC_MS, topicMissing } from "./offsets.ts";
 
 /** Pause before a partition that has no leader is looked for again. */
 const NO_LEADER_MS = 50;
+/** Sequence numbers are int32 and go on at 0 after 2^31 - 1. */
+const SEQUENCES = 2 ** 31;
 
 /** Where an acknowledged batch lies. */
 export interface Written {
@@ -127,4 +129,9 @@ function recreated(topic: string, partition: number): SpillwayError {
   return new SpillwayError("TOPIC_RECREATED", "The topic was deleted and made anew while it was written to", {
     context: { topic, partition, hint: "What was written before is gone. Start the job again from its beginning" },
   });
+}
+
+/** The sequence of the batch behind one of so many records: 2^31 - 1 is followed by 0. */
+export function sequenceAfter(sequence: number, records: number): number {
+  return (sequence + records) % SEQUENCES;
 }

@@ -9,12 +9,17 @@ import { ERROR, errorName, isRetryableProduce } from "./error-codes.ts";
 import type { KafkaOptions } from "./options.ts";
 import { newProducerIdentity, type ProducerIdentity, type ProducerSession } from "./producer-session.ts";
 import { produce } from "./protocol/messages.ts";
-import { failed, type QueuedBatch, type TargetPartition, TargetPartitions, type Written } from "./target-partition.ts";
+import {
+  failed,
+  type QueuedBatch,
+  sequenceAfter,
+  type TargetPartition,
+  TargetPartitions,
+  type Written,
+} from "./target-partition.ts";
 
 const BACKOFF = { baseMs: 20, maxMs: 1_000 };
 const ACKS_ALL = -1;
-/** Sequence numbers are int32 and go on at 0 after 2^31 - 1. */
-const SEQUENCES = 2 ** 31;
 
 export interface WriterOptions {
   /** Bytes sent or queued and not acknowledged; `ready` waits while there are more. */
@@ -392,11 +397,6 @@ export class Writer implements AsyncDisposable {
     this.#idle?.reject(error);
     this.#roundOver?.reject(error);
   }
-}
-
-/** The sequence of the batch behind one of so many records: 2^31 - 1 is followed by 0. */
-export function sequenceAfter(sequence: number, records: number): number {
-  return (sequence + records) % SEQUENCES;
 }
 
 function asSpillwayError(cause: unknown): SpillwayError {

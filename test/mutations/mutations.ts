@@ -25,7 +25,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "sequence-wraps-too-late",
     harm: "the broker refuses everything behind the 2^31st record of a partition",
-    testFile: "test/unit/kafka/writer.test.ts",
+    testFile: "test/unit/kafka/target-partition.test.ts",
     test: "sequences count records, and go on at 0 behind the largest int32",
   },
   {

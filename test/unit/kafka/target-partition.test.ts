@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { failed, type QueuedBatch, TargetPartitions, type Written } from "../../../src/kafka/target-partition.ts";
+import {
+  failed,
+  type QueuedBatch,
+  sequenceAfter,
+  TargetPartitions,
+  type Written,
+} from "../../../src/kafka/target-partition.ts";
 
 function queued(sequence: number): QueuedBatch {
   const batch = { bytes: Buffer.alloc(100), recordCount: 3 };
@@ -33,4 +39,12 @@ test("partitions are the same object each time they are asked for, and all are g
   const made = [targets.get("a", 0), targets.get("b", 0), targets.get("a", 1)];
   assert.equal(targets.get("a", 1), made[2]);
   assert.deepEqual(new Set(targets), new Set(made));
+});
+
+test("sequences count records, and go on at 0 behind the largest int32", () => {
+  assert.equal(sequenceAfter(0, 500), 500);
+  assert.equal(sequenceAfter(2 ** 31 - 2, 1), 2 ** 31 - 1);
+  assert.equal(sequenceAfter(2 ** 31 - 1, 1), 0);
+  // Kafka's DefaultRecordBatch.incrementSequence: increment - (MAX - sequence) - 1
+  assert.equal(sequenceAfter(2 ** 31 - 3, 5), 2);
 });
