@@ -32,7 +32,7 @@ const LEFT_BEHIND_GRACE_MS = 5_000;
 /** It needs Prometheus, of which the build says nothing for longer than that. */
 const ALERTS = join("test", "integration", "alerts.test.ts");
 
-/** They wait more than they work, and neither measure anything nor break what others use. */
+/** As all of test/chaos, they wait more than they work, and neither measure anything nor break what others use. */
 const SOCIABLE = [
   "alerts",
   "cli",
@@ -49,6 +49,7 @@ const SOCIABLE = [
   "package",
   "poison-batch",
   "preflight",
+  "preflight-cluster",
   "protocol",
   "registry",
   "relay",
@@ -133,10 +134,10 @@ function isUnit(file: string): boolean {
   return file.startsWith(join("test", "unit") + sep);
 }
 
-/** The other integration tests measure, or kill and freeze: nothing else may run beside them. */
+/** The other integration tests measure: nothing else may run beside them. */
 function phasesOf(files: readonly string[]): Phase[] {
   const inPairs = Math.min(2, availableParallelism());
-  const isSociable = (file: string) => SOCIABLE.includes(file);
+  const isSociable = (file: string) => SOCIABLE.includes(file) || file.startsWith(join("test", "chaos") + sep);
   const phases = [
     { files: files.filter(isUnit), concurrency: inPairs },
     { files: files.filter(isSociable), concurrency: inPairs },

@@ -1,5 +1,5 @@
 import { beside, reached } from "../sink/reach.ts";
-import { SINK_NAMES, type SinkResult, type SinkRow } from "../sink/result.ts";
+import { SINK_NAMES, type SinkResult, type SinkRound, type SinkRow } from "../sink/result.ts";
 import { databaseLine, perSecond, sinkCells } from "../sink/table.ts";
 import { thousands } from "../table.ts";
 import { settingsList, table } from "./parts.ts";
@@ -48,7 +48,7 @@ export function sinkPart({ result, chart, notes }: SinkReportParts): string {
     "",
     "### How the sinks were measured",
     "",
-    `- Each sink is a process of its own and is looked at from outside only, over a window of ${settings.windowSeconds} s that begins after a warm-up, which begins with the first document. ${settings.rounds} rounds, all sinks in each, and the medians of them.`,
+    `- Each sink is a process of its own and is looked at from outside only, over a window of ${settings.windowSeconds} s that begins after a warm-up, which begins with the first document. Sinks take turns; figures are medians of ${roundsOf(rounds)}.`,
     "- Model insert: documents are counted in the database, by its statistics (`collStats`), at both ends of the window; how long a count took stands below. Model latest, where documents replace each other: records that the sink's group has committed.",
     "- CPU is that of the process, all its threads and children, from `/proc/PID/stat` at both ends of the window; memory is the process's peak (`VmHWM`) up to the end of the window. Database, proxy, broker and sink share the cores.",
     `- The topic is preloaded with ${thousands(settings.records)} records or more, and no sink came to its end (that is checked). Each run has a database of its own, dropped after it.`,
@@ -124,4 +124,18 @@ function ratio(row: SinkRow, rows: readonly SinkRow[], to: "mongo-kafka-connect"
   if (other === undefined) return "";
   const times = row.docsPerSecond / other.docsPerSecond;
   return times < 10 ? times.toFixed(2) : thousands(times);
+}
+
+/** How many there are of each sink: not the same where some were left out of later runs. */
+function roundsOf(rounds: readonly SinkRound[]): string {
+  const counts = SINK_NAMES.map((name) => {
+    const own = rounds.filter((round) => round.name === name);
+    return { name, count: Math.max(0, ...own.map(({ round }) => round)) };
+  });
+  const byCount = Map.groupBy(
+    counts.filter(({ count }) => count > 0),
+    ({ count }) => count,
+  );
+  const said = [...byCount].map(([count, sinks]) => `${count} of ${sinks.map(({ name }) => name).join(", ")}`);
+  return `rounds: ${said.join("; ")}`;
 }
