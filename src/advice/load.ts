@@ -1,4 +1,4 @@
-import { SINK_DEFAULTS } from "../sink/options.ts";
+import { DYNAMODB_MOST_AT_ONCE, SINK_DEFAULTS } from "../sink/options.ts";
 import type { WriteSums } from "../sink/write-sums.ts";
 import type { Facts, InstanceFacts, SinkSettings } from "./facts.ts";
 import { type WriteCost, writeCostOf } from "./write-cost.ts";
@@ -38,13 +38,15 @@ export interface Load {
   readonly waiting: number;
   /** More waits than the commit interval explains. */
   readonly isBehind: boolean;
+  /** Larger ones bring little more, and take longer than a lane should be held; some targets take none. */
+  readonly largestBatch: number;
   /** It writes as much as it can by its settings. */
   readonly isSaturated: boolean;
   /** Most of a write is the database's work on records, in as many lanes as it is usually given. */
   readonly isDatabaseBound: boolean;
 }
 
-export function loadOf({ instances, members, partitions, sample }: Facts): Load {
+export function loadOf({ instances, members, partitions, sample, target }: Facts): Load {
   const [first] = instances;
   if (first === undefined) throw new RangeError("Advice needs an instance");
   const { settings } = first;
@@ -78,6 +80,7 @@ export function loadOf({ instances, members, partitions, sample }: Facts): Load 
     bytesPerRecord,
     waiting,
     isBehind: seen * waiting > recordsPerSecond * (settings.commitIntervalMs / 1_000 + LATE_SECONDS) + 1,
+    largestBatch: target === "dynamodb" ? DYNAMODB_MOST_AT_ONCE : SINK_DEFAULTS.batchRecords,
     isDatabaseBound:
       cost !== undefined &&
       settings.lanes >= SINK_DEFAULTS.lanes &&

@@ -4,8 +4,6 @@ import type { SinkSettings } from "./facts.ts";
 import type { Load } from "./load.ts";
 import { type WriteCost, writeMs } from "./write-cost.ts";
 
-/** Larger ones bring little more, and take longer than a lane should be held. */
-const LARGEST_BATCH = SINK_DEFAULTS.batchRecords;
 /** A write may take this part of its deadline: a slow moment must not become an outage. */
 const DEADLINE_SHARE = 0.25;
 const MOST_LANES = 64;
@@ -31,7 +29,7 @@ export function plannedFor(
   const lanes = cost === undefined ? settings.lanes : wantedLanes(load, cost, Math.max(wanted, settings.batchRecords));
   const fitting = Math.max(1, Math.floor(room / (BATCHES_IN_FLIGHT.least * lanes)));
   const larger = Math.min(wanted, fitting);
-  const batchRecords = larger > WORTH_IT * settings.batchRecords ? larger : filled(settings, lanes, fitting);
+  const batchRecords = larger > WORTH_IT * settings.batchRecords ? larger : filled(load, lanes, fitting);
   const needed = load.isDatabaseBound ? batchRecords : BATCHES_IN_FLIGHT.least * lanes * batchRecords;
   const isEnough = settings.inFlightRecords >= Math.min(room, needed);
   const inFlightRecords = isEnough
@@ -41,21 +39,22 @@ export function plannedFor(
 }
 
 /** A batch that lanes can't fill from what may be in flight is made one that they can. */
-function filled({ batchRecords, inFlightRecords }: SinkSettings, lanes: number, fitting: number): number {
+function filled(load: Load, lanes: number, fitting: number): number {
+  const { batchRecords, inFlightRecords } = load.settings;
   const isSpread = inFlightRecords < BATCHES_IN_FLIGHT.least * lanes * batchRecords;
-  const isTooLarge = batchRecords > 2 * fitting || (isSpread && batchRecords > LARGEST_BATCH);
-  return isTooLarge ? Math.min(fitting, LARGEST_BATCH) : batchRecords;
+  const isTooLarge = batchRecords > 2 * fitting || (isSpread && batchRecords > load.largestBatch);
+  return isTooLarge ? Math.min(fitting, load.largestBatch) : batchRecords;
 }
 
 /** As large as it may be: the fixed part of a write counts least then. */
-function wantedBatch({ settings, bytesPerRecord }: Load, cost: WriteCost): number {
+function wantedBatch({ settings, bytesPerRecord, largestBatch }: Load, cost: WriteCost): number {
   const { least, most } = cost.perRecordMs;
   const slope = (least + most) / 2;
   const fixedMs = Math.max(0, cost.ms - slope * cost.records);
   const isKnown = cost.isMeasured && slope > 0;
   const inTime = isKnown ? (settings.writeTimeoutMs * DEADLINE_SHARE - fixedMs) / slope : Number.POSITIVE_INFINITY;
   const inBytes = settings.batchBytes / bytesPerRecord;
-  return Math.max(1, twoDigits(Math.min(LARGEST_BATCH, inTime, inBytes)));
+  return Math.max(1, twoDigits(Math.min(largestBatch, inTime, inBytes)));
 }
 
 /**

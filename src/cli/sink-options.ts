@@ -4,7 +4,7 @@ import { required } from "../config/required.ts";
 import type { Decoder } from "../decode/decoder.ts";
 import { parseFieldPath } from "../sink/field-path.ts";
 import type { Model } from "../sink/models/model.ts";
-import type { SinkOptions, SinkRoute } from "../sink/options.ts";
+import { batchRecordsInForce, type SinkOptions, type SinkRoute } from "../sink/options.ts";
 import type { Reading } from "../sink/reading.ts";
 import type { Target } from "../sink/target.ts";
 import { registryOptions } from "./registry-options.ts";
@@ -32,12 +32,14 @@ export function sinkOptions(values: Values): SinkOptions {
 }
 
 /** What `/status` says of them, by the names that advice knows. */
-export function settingsInForce(values: Values): SinkSettings {
-  const { batching, lanes, batchRecords, batchBytes, batchTimeoutMs, ...others } = sinkOptions(values);
+export function settingsInForce(values: Values, { mostAtOnce }: Target): SinkSettings {
+  const options = sinkOptions(values);
+  const { batching, lanes, batchBytes, batchTimeoutMs, ...others } = options;
   const { inFlightRecords, inFlightBytes, commitIntervalMs } = others;
   const isDynamo = values["sink.target"] === "dynamodb";
   return {
-    ...{ batching, lanes, batchRecords, batchBytes, batchTimeoutMs },
+    ...{ batching, lanes, batchBytes, batchTimeoutMs },
+    batchRecords: batchRecordsInForce(options, mostAtOnce),
     ...{ inFlightRecords, inFlightBytes, commitIntervalMs },
     connections: values[isDynamo ? "dynamo.maxSockets" : "mongo.maxPoolSize"],
     writeTimeoutMs: values[isDynamo ? "dynamo.requestTimeoutMs" : "mongo.writeTimeoutMs"],

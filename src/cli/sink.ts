@@ -47,7 +47,7 @@ async function run(
   const stats = newSinkStats();
   const meter = new WriteMeter();
   const ping = new Ping(() => target.check());
-  const settings = settingsInForce(values);
+  const settings = settingsInForce(values, target);
   const serving = await serve(
     values,
     {

@@ -181,19 +181,18 @@ async function writeOnce(collection: string, pending: Pending, parts: BatchWrite
   const operations = operationsOf(now);
   const startedAt = performance.now();
   const outcomes = await target.write(collection, operations, now.ordered);
-  const ms = performance.now() - startedAt;
-  parts.observer?.wrote(operations.length, ms);
+  parts.observer?.wrote(operations.length, performance.now() - startedAt);
   abandoned.throwIfAborted(); // it came too late: these records are somebody else's now
-  const settled = settle(now, outcomes);
-  if (isAway(settled)) attemptSize.failed(operations.length, ms);
-  else if (settled.outage === undefined) attemptSize.succeeded(operations.length, ms);
+  const settled = settle(now, outcomes, later);
+  if (settled.isLate) attemptSize.late(operations.length);
+  else if (settled.outage === undefined) attemptSize.succeeded(operations.length);
   const { written, alreadyWritten, replaced } = settled;
   stats.batches++;
   stats.recordsWritten += written.length;
   stats.recordsAlreadyWritten += alreadyWritten.length;
   stats.recordsReplaced += replaced.length;
   for (const records of [written, alreadyWritten, replaced]) for (const record of records) progress.done(record);
-  return { ...settled, pending: { ...settled.pending, tasks: [...settled.pending.tasks, ...later] } };
+  return settled;
 }
 
 /** An error that passes, and nothing else: single documents may meet one where the database is well. */

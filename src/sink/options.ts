@@ -46,7 +46,7 @@ export interface SinkOptions extends Batching {
  *   fixed cost, and contend for the database: FerretDB takes a fifth less from 4, and half from 16 (`bench/sink/notes.md`).
  *   A server with many cores, or records so large that bytes bound a batch, may want more.
  * - 4,000 records are a batch in which the fixed cost hardly counts any more, even with a few hot keys. One that takes a
- *   slow server longer than a write may is tried again in halves.
+ *   slow server longer than a write may is tried again in halves; where less may be in flight, batches are that small.
  * - 4 MiB keep a batch of large records far below the 48 MB that MongoDB takes in one message, and below the in-flight
  *   bound, so that several lanes write such batches side by side.
  * - 100 ms bound what batching adds to the latency of a quiet topic. Under a flood lanes fill by number, and what comes
@@ -71,6 +71,17 @@ export const SINK_DEFAULTS = {
   retryBackoff: { baseMs: 100, maxMs: 5_000 },
   reportIntervalMs: 10_000,
 } as const satisfies Partial<SinkOptions>;
+
+/** 40 requests side by side, or as many as there are sockets. More wait for those, and take memory meanwhile. */
+export const DYNAMODB_MOST_AT_ONCE = 1_000;
+
+/** What is in force: a batch is no larger than what may be in flight, and than the target takes at once. */
+export function batchRecordsInForce(
+  { batchRecords, inFlightRecords }: Pick<SinkOptions, "batchRecords" | "inFlightRecords">,
+  mostAtOnce = Number.POSITIVE_INFINITY,
+): number {
+  return Math.max(1, Math.min(batchRecords, inFlightRecords, mostAtOnce));
+}
 
 /** The consumer group of a sink that is told no other. */
 export function sinkGroupOf(routes: readonly SinkRoute[]): string {

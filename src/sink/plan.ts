@@ -176,7 +176,7 @@ function dependOnEachOther(tasks: readonly Task[]): boolean {
   return false;
 }
 
-/** The first so many tasks, to be tried now, and those behind them. */
+/** The first so many tasks, to be tried now, and the others. */
 export function parted(pending: Pending, most: number): { readonly now: Pending; readonly later: readonly Task[] } {
   const { tasks } = pending;
   if (tasks.length <= most) return { now: pending, later: [] };
@@ -203,10 +203,19 @@ export interface Settled {
   readonly pending: Pending;
   /** Set if an operation met an outage: the next attempt has to wait. */
   readonly outage: string | undefined;
+  /** No answer came in time. */
+  readonly isLate: boolean;
 }
 
-/** Sorts the tasks of an attempt by their outcomes. */
-export function settle({ tasks, ordered }: Pending, outcomes: readonly Outcome[]): Settled {
+/**
+ * Sorts the tasks of an attempt by their outcomes.
+ * @param later of the same batch, not attempted
+ */
+export function settle(
+  { tasks, ordered }: Pending,
+  outcomes: readonly Outcome[],
+  later: readonly Task[] = [],
+): Settled {
   if (outcomes.length !== tasks.length) {
     throw new RangeError(`a target gave ${outcomes.length} outcomes for ${tasks.length} operations`);
   }
@@ -216,6 +225,7 @@ export function settle({ tasks, ordered }: Pending, outcomes: readonly Outcome[]
   const dead: DeadRecord[] = [];
   const again: Task[] = [];
   let outage: string | undefined;
+  let isLate = false;
   for (const [i, outcome] of outcomes.entries()) {
     const task = tasks[i] as Task;
     switch (outcome.kind) {
@@ -243,14 +253,16 @@ export function settle({ tasks, ordered }: Pending, outcomes: readonly Outcome[]
         if (outcome.kind === "transient") {
           task.work.attempts++;
           outage ??= outcome.message;
+          isLate ||= outcome.isLate === true;
         }
     }
   }
   if (outage === undefined && again.length > 0 && outcomes.every(({ kind }) => kind === "not-attempted")) {
     throw new RangeError("a target attempted nothing and gave no reason: that would go on for ever");
   }
-  const left = again.filter(({ work }) => !work.dead);
-  return { written, alreadyWritten, replaced, dead, pending: { tasks: left, ordered }, outage };
+  // Without order, what has failed doesn't hold up the others.
+  const left = (ordered ? [...again, ...later] : [...later, ...again]).filter(({ work }) => !work.dead);
+  return { written, alreadyWritten, replaced, dead, pending: { tasks: left, ordered }, outage, isLate };
 }
 
 function finish(task: Task, done: InFlightRecord[], replaced: InFlightRecord[]): void {

@@ -27,7 +27,7 @@ import { bytesOfItem, type LaneItem, Turns, writeInTurn } from "./key-work.ts";
 import { LaneChoice, Lanes } from "./lanes.ts";
 import type { Model } from "./models/model.ts";
 import type { SinkObserver } from "./observer.ts";
-import type { SinkOptions } from "./options.ts";
+import { batchRecordsInForce, type SinkOptions } from "./options.ts";
 import { Outage } from "./outage.ts";
 import { ParkedKeys } from "./parked-keys.ts";
 import { type InFlightPoison, Progress } from "./progress.ts";
@@ -38,8 +38,10 @@ import type { Target } from "./target.ts";
 /** It is only a little tidier; whoever doesn't get to it does it the next time. */
 const FORGET_MS = 5_000;
 
-/** Each reads dead letters, and holds its lane meanwhile. */
-const REDRIVES_AT_ONCE = 2;
+/** Each reads dead letters, and holds its lane meanwhile: where there are others, one is left to live records. */
+function redrivesAtOnce({ lanes }: SinkOptions): number {
+  return Math.max(1, Math.min(2, lanes - 1));
+}
 
 /** What a sink works with. It closes none of it. */
 export interface SinkParts {
@@ -67,7 +69,8 @@ export interface SinkParts {
  *   place for them; DATABASE_REFUSED, DATA_ERROR, TOO_MANY_PARKED_KEYS; what the member, the source and the dead letters
  *   throw
  */
-export async function runSink(parts: SinkParts, options: SinkOptions): Promise<void> {
+export async function runSink(parts: SinkParts, given: SinkOptions): Promise<void> {
+  const options = { ...given, batchRecords: batchRecordsInForce(given, parts.target.mostAtOnce) };
   const { member, stats, log } = parts;
   assertSuited(parts);
   using _report = reportProgress(stats, options.reportIntervalMs, log);
@@ -83,7 +86,7 @@ export async function runSink(parts: SinkParts, options: SinkOptions): Promise<v
     backoff: options.retryBackoff,
     fullAt: options.lanes,
   });
-  const attemptSize = new AttemptSize(parts.target.mostAtOnce);
+  const attemptSize = new AttemptSize();
   await untilAvailable(parts, options, outage);
   if (parts.signal.aborted) return;
   for await (const generation of member.generations()) {
@@ -148,7 +151,7 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
 
   try {
     const laneOf = new LaneChoice(options);
-    const redrives = new Turns(REDRIVES_AT_ONCE);
+    const redrives = new Turns(redrivesAtOnce(options));
     keys?.hand((name, request) => {
       const run = () => redriveKey(name, request, { ...writing, keys, stop });
       redrives.add(run, (work) => {

@@ -15,8 +15,11 @@ export type Outcome =
   | { readonly kind: "already-written" }
   /** The record is at fault: no retry mends it. */
   | { readonly kind: "data-error"; readonly code: string; readonly message: string }
-  /** The database is at fault, or away: the same operation may succeed later. It may also have been done. */
-  | { readonly kind: "transient"; readonly message: string }
+  /**
+   * The database is at fault, or away: the same operation may succeed later. It may also have been done. `isLate` if no
+   * answer came in time: fewer operations at once may have one.
+   */
+  | { readonly kind: "transient"; readonly message: string; readonly isLate?: boolean }
   /** It stood behind one that failed. */
   | { readonly kind: "not-attempted" };
 
@@ -31,7 +34,7 @@ export interface Target extends AsyncDisposable {
   /** The operations it can do; a sink that needs others doesn't begin. */
   readonly kinds: ReadonlySet<OperationKind>;
 
-  /** Operations of one `write` at most: larger batches are written piece by piece. No bound where it is left out. */
+  /** Records of a batch at most, whatever the sink is told. No bound where it is left out. */
   readonly mostAtOnce?: number;
 
   /**

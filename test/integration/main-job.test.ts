@@ -160,7 +160,7 @@ test("memory stays flat and under 300 MiB, whether 100,000 or 1,000,000 records 
   }
 });
 
-test("memory stays where it is in an outage, however often a write is tried", async (t) => {
+test("memory stays where it is in an outage, however often the database is looked for", async (t) => {
   await buildCli(AbortSignal.timeout(300_000));
   const RECORDS = 60_000;
   const names = await prepare("outage");
@@ -188,7 +188,12 @@ test("memory stays where it is in an outage, however often a write is tried", as
   await until("it writes", async () => (await documents.estimatedDocumentCount()) > 0, 120_000);
   await proxy.cut();
   const early = await peakAfter(2);
-  const held = await gauge("in_flight_records");
+  let held = Number.NaN;
+  await until("it reads no further", async () => {
+    const before = held;
+    held = await gauge("in_flight_records");
+    return held >= 20_000 && held === before;
+  });
   const late = await peakAfter(20);
   t.diagnostic(JSON.stringify({ early: Math.round(early), late: Math.round(late), held }));
   assert.equal(await gauge("in_flight_records"), held, "it reads no further");

@@ -150,6 +150,7 @@ test("the library takes KafkaJS's own configurations: by login, token and certif
   const byPassword = { brokers: [login], ssl, sasl: password };
   await using relay = createRelay({ ...common, kafka: byPassword, source: hot, target: wide, partitions: 4 });
   const relaying = relay.run();
+  relaying.catch(() => relay.stop());
   await until("all is relayed", () => relay.status().stats.recordsWritten === RECORDS);
   await relay.stop();
   await relaying;
@@ -160,6 +161,7 @@ test("the library takes KafkaJS's own configurations: by login, token and certif
     routes: [{ topic: wide, collection: wide }],
   });
   const sinking = sink.run();
+  sinking.catch(() => sink.stop());
   const { stats } = sink;
   await until("all is done", () => stats.recordsWritten === RECORDS - 1 && stats.recordsDeadLettered === 1);
   await sink.stop();

@@ -9,6 +9,8 @@ import { writeMs } from "../write-cost.ts";
 const ONE_CORE = 0.9;
 /** So many times its even share is worth a word. */
 const UNEVEN = 2;
+/** A key with half of the records bounds whoever has more lanes than two, or would. */
+const USUAL_LANES = 4;
 
 /** What no setting of the sink changes. `changed`: some setting still does. */
 export function limits(load: Load, facts: Facts, changed: boolean): readonly Advice[] {
@@ -22,7 +24,8 @@ export function limits(load: Load, facts: Facts, changed: boolean): readonly Adv
 }
 
 function hotKey({ hotKey: hot, cost, settings, instances }: Load): readonly Advice[] {
-  if (hot === undefined || cost === undefined || hot.share * settings.lanes * instances < UNEVEN) return [];
+  if (hot === undefined || cost === undefined || hot.share * Math.max(USUAL_LANES, settings.lanes * instances) < UNEVEN)
+    return [];
   const laneMost = (1_000 * settings.batchRecords) / writeMs(cost, settings.batchRecords, cost.perRecordMs.least);
   return [
     note("HOT_KEY", {

@@ -39,7 +39,8 @@ function unused({ values, isSet, name }: CheckedOptions): Finding[] {
 
 function sizes(options: CheckedOptions): Finding[] {
   return [
-    mustNotExceed(options, "sink.batchRecords", "sink.inFlightRecords"),
+    // The default gives way.
+    options.isSet("sink.batchRecords") && mustNotExceed(options, "sink.batchRecords", "sink.inFlightRecords"),
     mustNotExceed(options, "sink.batchBytes", "sink.inFlightBytes"),
     mustNotExceed(options, "sink.retryBaseMs", "sink.retryMaxMs"),
     mustBeBelow(options, "sink.drainDeadlineMs", "consumer.rebalanceTimeoutMs"),

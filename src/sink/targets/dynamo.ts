@@ -21,6 +21,7 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SpillwayError } from "../../errors.ts";
 import type { Operation, OperationKind } from "../operations.ts";
+import { DYNAMODB_MOST_AT_ONCE } from "../options.ts";
 import type { Availability, Outcome, Target } from "../target.ts";
 import { type Call, connect } from "./dynamo-call.ts";
 import { isTableName, Tables } from "./dynamo-tables.ts";
@@ -42,9 +43,6 @@ export interface DynamoTargetOptions {
   /** The environment's or the profile's own where it is left out. Credentials come from there only. */
   readonly region?: string | undefined;
 }
-
-/** 40 requests side by side. More wait for sockets, and take memory meanwhile. */
-const MOST_AT_ONCE = 1_000;
 
 export const DYNAMO_DEFAULTS = {
   key: "id",
@@ -73,7 +71,7 @@ const KINDS: ReadonlySet<OperationKind> = new Set(["insert", "latest"]);
 
 export class DynamoTarget implements Target {
   readonly kinds = KINDS;
-  readonly mostAtOnce = MOST_AT_ONCE;
+  readonly mostAtOnce = DYNAMODB_MOST_AT_ONCE;
   readonly #client: DynamoDBClient;
   readonly #call: Call;
   readonly #key: string;

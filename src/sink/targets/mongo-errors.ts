@@ -3,7 +3,13 @@
  * and names: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
  */
 
-import { MongoAPIError, MongoError, MongoServerError, MongoTopologyClosedError } from "mongodb";
+import {
+  MongoAPIError,
+  MongoError,
+  MongoServerError,
+  MongoServerSelectionError,
+  MongoTopologyClosedError,
+} from "mongodb";
 import { isRetryable, messageOf, SpillwayError } from "../../errors.ts";
 import { type TlsRefusal, tlsRefusalOf } from "../../runtime/tls-refusal.ts";
 
@@ -139,7 +145,7 @@ export function classOf(error: unknown): ErrorClass {
   }
   // What waits while a first connection fails ends like this.
   if (error instanceof MongoTopologyClosedError) return "transient";
-  if (error instanceof MongoAPIError || tlsRefusal(error) !== undefined) return "refused";
+  if (error instanceof MongoAPIError) return "refused";
   // Networks, pools, time-outs, the choice of a server. Some the driver passes on as they come from the system.
   if (error instanceof MongoError || isSystemError(error)) return "transient";
   throw error;
@@ -155,8 +161,18 @@ export function isInternal(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === 1;
 }
 
-/** Why no connection of the driver's could come about, from the error that is at the bottom of its own. */
-function tlsRefusal(error: unknown): TlsRefusal | undefined {
+/**
+ * Why no server of the database could be connected to, where TLS is the reason with each: then nobody is let in before
+ * something is changed. A sink that was let in before waits all the same, as for any outage: certificates are renewed.
+ */
+export function tlsRefusal(error: unknown): TlsRefusal | undefined {
+  const servers = error instanceof MongoServerSelectionError ? [...(error.reason?.servers.values() ?? [])] : [];
+  const refusals = servers.length === 0 ? [tlsRefusalIn(error)] : servers.map(({ error: one }) => tlsRefusalIn(one));
+  return refusals.every((one) => one !== undefined) ? refusals[0] : undefined;
+}
+
+/** From the error that is at the bottom of the driver's. */
+function tlsRefusalIn(error: unknown): TlsRefusal | undefined {
   let cause = error;
   for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++) {
     const refusal = "code" in cause ? tlsRefusalOf(cause.code) : undefined;

@@ -366,5 +366,6 @@ function dataError(code: number | string, message: string): Outcome {
 }
 
 function transient(error: unknown): Outcome {
-  return { kind: "transient", message: messageOf(error) };
+  const isLate = error instanceof SpillwayError && error.code === "TIMEOUT";
+  return { kind: "transient", message: messageOf(error), ...(isLate ? { isLate } : {}) };
 }

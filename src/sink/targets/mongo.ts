@@ -16,7 +16,7 @@ import { withDeadline } from "../../runtime/deadline.ts";
 import type { Operation, OperationKind } from "../operations.ts";
 import type { Availability, Outcome, Target } from "../target.ts";
 import { type InTime, inTime } from "./in-time.ts";
-import { classOf, refused } from "./mongo-errors.ts";
+import { classOf, refused, tlsRefusal } from "./mongo-errors.ts";
 import { type CollectionIndex, ensureIndexes } from "./mongo-indexes.ts";
 import { write } from "./mongo-write.ts";
 
@@ -95,7 +95,9 @@ export class MongoTarget implements Target {
 
   async prepare(): Promise<Availability> {
     return await this.#ask(async () => {
-      await this.#ping();
+      await this.#ping().catch((error: unknown) => {
+        throw tlsRefusal(error) === undefined ? error : refused(error);
+      });
       await ensureIndexes(this.#database, this.#indexes, this.#inTime);
     });
   }

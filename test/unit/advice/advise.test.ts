@@ -97,12 +97,9 @@ describe("rules", () => {
   });
 
   test("a hot key bounds lanes, so there are no more of them than it lets work", () => {
-    const facts = factsOf(
-      { ...DEFAULTS, lanes: 4, batchRecords: 10, inFlightRecords: 40_000 },
-      { ...FLOOD, hotShare: 0.6 },
-    );
+    const facts = factsOf({ ...DEFAULTS, batchRecords: 10 }, { ...FLOOD, hotShare: 0.6 });
     assert.deepEqual(codes(facts), ["BATCH_SMALL", "HOT_KEY"]);
-    assert.equal(settingsAfter(facts).lanes, 4);
+    assert.equal(settingsAfter(facts).lanes, DEFAULTS.lanes);
     assert.match(advise(facts).at(-1)?.why ?? "", /"hot" has 60 %/);
   });
 

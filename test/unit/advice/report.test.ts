@@ -26,7 +26,7 @@ test("the settings stand once each, in both forms, ready to be pasted", () => {
 });
 
 test("where nothing is to be changed there is nothing to paste, and keys can't write to a terminal", () => {
-  const facts = factsOf({ ...DEFAULTS, lanes: 4, inFlightRecords: 40_000 }, FLOOD);
+  const facts = factsOf(DEFAULTS, FLOOD);
   const hotKeys = [{ key: "a\u001b[2Jb\nc", share: 0.5 }];
   const text = adviceText(adviceReport({ ...facts, sample: { records: 1_000, bytesPerRecord: 200, hotKeys } }, naming));
   assert.match(text, /HOT_KEY/);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { SpillwayError } from "../../../src/errors.ts";
 import { SLICE_RECORDS } from "../../../src/sink/progress.ts";
 import { runSink } from "../../../src/sink/sink.ts";
@@ -112,19 +111,32 @@ test("what takes a slow database longer than its deadline is written in pieces t
   const { target } = parts;
   let isTooMuch = false;
   target.gate = async ({ length }) => {
-    isTooMuch = length > 100;
-    if (isTooMuch) await pause(5);
+    isTooMuch = length > 300;
   };
-  target.fault = () => (isTooMuch ? AWAY : undefined);
+  target.fault = () => (isTooMuch ? { ...AWAY, isLate: true } : undefined);
   await runSink(parts, sinkOptions({ lanes: 1, batchRecords: 2_000 }));
   assert.deepEqual(new Set(target.documents.keys()), idsOf(topic));
   assert.equal(orderViolations(target), 0);
   assert.equal(parts.deadLetters.buried.length, 0);
   const sizes = target.batches.map(({ size }) => size);
-  assert.ok(sizes.length < 6_000 / 25, `${sizes.length} attempts: it grows again where there is room`);
+  assert.ok(sizes.length < 6_000 / 125, `${sizes.length} attempts`);
 });
 
-test("a target that takes so many operations at once gets no more, in order", async () => {
+test("what fails at once is tried whole again: it is no matter of its size", async () => {
+  const topic = new MemoryTopic(records(2_000, 50, 1));
+  const parts: MemoryParts = memoryParts(topic, memberOf(memoryGeneration(topic.positions())));
+  const { target } = parts;
+  let failures = 2;
+  target.gate = async () => {
+    failures--;
+  };
+  target.fault = () => (failures >= 0 ? AWAY : undefined);
+  await runSink(parts, sinkOptions({ lanes: 1, batchRecords: 2_000 }));
+  const [first, ...others] = target.batches.map(({ size }) => size);
+  assert.deepEqual(others.slice(0, 2), [first, first]);
+});
+
+test("a target that takes so many at once gets no larger batch, in order", async () => {
   const topic = new MemoryTopic(records(3_000, 20, 2));
   const parts: MemoryParts = memoryParts(topic, memberOf(memoryGeneration(topic.positions())));
   const { target } = parts;
