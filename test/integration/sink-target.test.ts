@@ -212,7 +212,9 @@ describe("MongoDB as a target", () => {
     assert.deepEqual(await behind.check(), { kind: "available" });
     const fault = await proxy.freeze({ direction: "downstream" });
     const batch = operations(20);
-    assert.deepEqual(kinds(await behind.write(collection, batch, true)), all("transient", 20));
+    const lost = await behind.write(collection, batch, true);
+    assert.deepEqual(kinds(lost), all("transient", 20));
+    assert.ok(lost.every((outcome) => outcome.kind === "transient" && outcome.isLate === true));
     await proxy.remove(fault);
     assert.equal(await stored(collection).countDocuments(), 20);
     const outcomes = await behind.write(collection, batch, true);
@@ -226,7 +228,12 @@ describe("MongoDB as a target", () => {
     await using behind = openMongoTarget({ url, database: database.name, serverSelectionTimeoutMs: 1_000 });
     assert.deepEqual(kinds(await behind.write(collection, operations(5, "a"), false)), all("written", 5));
     await proxy.cut();
-    assert.deepEqual(kinds(await behind.write(collection, operations(5, "b"), false)), all("transient", 5));
+    const refused = await behind.write(collection, operations(5, "b"), false);
+    assert.deepEqual(kinds(refused), all("transient", 5));
+    assert.ok(
+      refused.every((outcome) => !("isLate" in outcome)),
+      "nobody was late: nobody is there",
+    );
     assert.equal((await behind.check()).kind, "away");
     await proxy.restore();
     for (;;) {
