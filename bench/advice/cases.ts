@@ -28,6 +28,7 @@ export const MIS_SET: readonly MisSet[] = [
     latencyMs: 20,
     args: ["--batching", "fixed", "--batch-records", "5000", "--batch-timeout-ms", "5000"],
   },
+  { rule: "COMMITS_OFTEN", figure: "documents/s", latencyMs: 0, args: ["--commit-interval-ms", "10"] },
   { rule: "FETCH_WAITS", figure: "ms", latencyMs: 20, args: ["--fetch-min-bytes", "10240"] },
 ];
 
@@ -63,4 +64,13 @@ export const NO_USE: readonly NoUse[] = [
     ],
   },
   { rule: "HOT_KEY", partitions: 3, keys: 1, tried: [AS_IT_IS, MORE_LANES] },
+  {
+    rule: "IDLE_INSTANCES",
+    partitions: 3,
+    keys: undefined,
+    tried: [
+      { ...AS_IT_IS, what: "3 instances", instances: 3 },
+      { ...AS_IT_IS, what: "4 instances", instances: 4 },
+    ],
+  },
 ];
