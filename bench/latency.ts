@@ -25,7 +25,8 @@ import { Topics } from "./topics.ts";
 const SOURCE_PARTITIONS = 3;
 const TARGET_PARTITIONS = 24;
 const VALUE_BYTES = 180;
-const WARMUP_RECORDS = 20;
+/** At the rate of the load: connections are open then, and code is compiled. */
+const WARMUP_SECONDS = 10;
 /** Records a second, and for how many seconds: enough of them for a 99th percentile. */
 const LOADS = [
   { recordsPerSecond: 2, seconds: 60 },
@@ -84,7 +85,8 @@ async function measure(
   { recordsPerSecond, seconds }: (typeof LOADS)[number],
 ): Promise<Omit<LatencyRow, "guarantee">> {
   const stop = new AbortController();
-  const count = WARMUP_RECORDS + recordsPerSecond * seconds;
+  const warmup = recordsPerSecond * WARMUP_SECONDS;
+  const count = warmup + recordsPerSecond * seconds;
   const [hot, wide] = [await watch(source, stop.signal), await watch(target, stop.signal)];
   await using producer = await RecordProducer.open({ kafka: topics.kafka, log, signal: stop.signal, lingerMs: 0 });
   const startAt = performance.now();
@@ -92,9 +94,7 @@ async function measure(
     const value = Buffer.from(String(i).padEnd(VALUE_BYTES));
     const record = { key: Buffer.from(`key-${i % 1_000}`), value, timestamp: Date.now() };
     producer.send(source, record).catch((error: unknown) => stop.abort(error));
-    // The first few find connections that are open and code that is compiled.
-    const due = startAt + ((i + 1) * 1_000) / recordsPerSecond;
-    await pause(i < WARMUP_RECORDS ? 100 : Math.max(0, due - performance.now()));
+    await pause(Math.max(0, startAt + ((i + 1) * 1_000) / recordsPerSecond - performance.now()));
   }
   const giveUpAt = performance.now() + ARRIVAL_MS;
   while (wide.seen.size < count && performance.now() < giveUpAt && !stop.signal.aborted) await pause(20);
@@ -102,7 +102,7 @@ async function measure(
   await Promise.all([hot.ended, wide.ended]);
   if (wide.seen.size < count) throw new Error(`${wide.seen.size} of ${count} records arrived`);
   const added = [...wide.seen]
-    .filter(([i]) => i >= WARMUP_RECORDS)
+    .filter(([i]) => i >= warmup)
     .map(([i, at]) => at - (hot.seen.get(i) ?? Number.NaN))
     .sort((a, b) => a - b);
   const percentile = (share: number) => rounded(added[Math.ceil(added.length * share) - 1] ?? Number.NaN, 1);
