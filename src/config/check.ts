@@ -6,7 +6,7 @@ export interface CheckedOptions {
   /** Whose options are checked; nothing is required without one. */
   readonly command: ConfiguredCommand | undefined;
   readonly values: Values;
-  /** Also true if it is set to something that isn't allowed, which has been reported then. */
+  /** By somebody: a default doesn't count. Also true for something that isn't allowed, which has been reported then. */
   isSet(key: OptionKey): boolean;
   /** The key and where its value comes from. */
   name(key: OptionKey): string;

@@ -62,7 +62,7 @@ export function loadConfig(request: ConfigRequest): Config {
   const crossChecked = crossCheck({
     command: request.command,
     values: typed,
-    isSet: (key) => sourceOf(key).kind !== "unset",
+    isSet: (key) => !["unset", "default"].includes(sourceOf(key).kind),
     name: (key) => (sourceOf(key).kind === "unset" ? key : `${key} (${describeSource(sourceOf(key))})`),
   });
   problems.push(...crossChecked.problems);

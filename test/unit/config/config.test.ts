@@ -119,6 +119,15 @@ describe("values", () => {
     assert.equal(values["consumer.sessionTimeoutMs"], 45_000);
   });
 
+  test("a batch by default gives way to what may be in flight; one that was asked for doesn't", () => {
+    const few = { "sink.inFlightRecords": "1000" };
+    assert.equal(load({ flags: few }).values["sink.inFlightRecords"], 1_000);
+    assert.throws(
+      () => load({ flags: { ...few, "sink.batchRecords": "1001" } }),
+      /sink\.batchRecords .* must not exceed/,
+    );
+  });
+
   test("a YAML alias stands for its value", () => {
     const { values } = load({ yaml: "relay:\n  source: &hot flood\nbackfill:\n  topic: *hot\n" });
     assert.equal(values["backfill.topic"], "flood");
