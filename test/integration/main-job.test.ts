@@ -1,6 +1,6 @@
 /** The main job as its users run it: the commands as processes, killed, stopped and drowned, judged by the ledger. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { before, test } from "node:test";
 import { MongoClient } from "mongodb";
 import { buildCli, CLI } from "../../bench/built-cli.ts";
 import { freePort } from "../../services/ports.ts";
@@ -18,6 +18,8 @@ const { brokers, mongoUrl, java, toxiproxy } = await testServices();
 const kafka = kafkaOf(brokers);
 const DATABASE = uniqueName("main-job");
 const never = new AbortController().signal;
+
+before(() => buildCli(AbortSignal.timeout(300_000)));
 
 interface Names {
   readonly hot: string;
@@ -125,7 +127,6 @@ test("relay and sink killed and stopped in mid-flow: nothing missing, nothing do
 });
 
 test("memory stays flat and under 300 MiB, whether 100,000 or 1,000,000 records wait", async (t) => {
-  await buildCli(AbortSignal.timeout(300_000));
   const peaks = [];
   for (const waiting of [100_000, 1_000_000]) {
     const names = await prepare("memory");
@@ -161,7 +162,6 @@ test("memory stays flat and under 300 MiB, whether 100,000 or 1,000,000 records 
 });
 
 test("memory stays where it is in an outage, however often the database is looked for", async (t) => {
-  await buildCli(AbortSignal.timeout(300_000));
   const RECORDS = 60_000;
   const names = await prepare("outage");
   await flood(names.wide, RECORDS);

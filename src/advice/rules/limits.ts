@@ -24,8 +24,8 @@ export function limits(load: Load, facts: Facts, changed: boolean): readonly Adv
 }
 
 function hotKey({ hotKey: hot, cost, settings, instances }: Load): readonly Advice[] {
-  if (hot === undefined || cost === undefined || hot.share * Math.max(USUAL_LANES, settings.lanes * instances) < UNEVEN)
-    return [];
+  const lanes = Math.max(USUAL_LANES, settings.lanes * instances);
+  if (hot === undefined || cost === undefined || hot.share * lanes < UNEVEN) return [];
   const laneMost = (1_000 * settings.batchRecords) / writeMs(cost, settings.batchRecords, cost.perRecordMs.least);
   return [
     note("HOT_KEY", {

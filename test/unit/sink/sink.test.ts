@@ -97,7 +97,6 @@ test("an ordered batch goes on behind an operation that failed", async () => {
       [11, true],
       [11, true],
       [11, true],
-      [11, true],
     ].slice(0, parts.target.batches.length),
   );
   assert.equal(parts.deadLetters.buried[0]?.reason.code, "test-bad");
