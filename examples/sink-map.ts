@@ -29,7 +29,7 @@ await using sink = createSink({
   routes: [{ topic: topics.wide, collection: "price-list" }],
   target,
   model: { kind: "map", map: ({ value }) => priceList(value as Price), kinds: ["update"] },
-  lanes: 2,
+  writers: 2,
   signal: stop.signal,
 });
 

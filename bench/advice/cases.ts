@@ -13,7 +13,7 @@ export interface MisSet {
 
 export const MIS_SET: readonly MisSet[] = [
   { rule: "BATCH_SMALL", figure: "documents/s", latencyMs: 50, args: ["--batch-records", "1"] },
-  { rule: "LANES_FEW", figure: "documents/s", latencyMs: 200, args: ["--lanes", "1"] },
+  { rule: "WRITERS_FEW", figure: "documents/s", latencyMs: 200, args: ["--writers", "1"] },
   { rule: "IN_FLIGHT_SMALL", figure: "documents/s", latencyMs: 50, args: ["--in-flight-records", "1000"] },
   { rule: "CONNECTIONS_FEW", figure: "documents/s", latencyMs: 200, args: ["--max-pool-size", "1"] },
   {
@@ -49,7 +49,11 @@ export interface Try {
 }
 
 const AS_IT_IS: Try = { what: "defaults", args: [], instances: 1, partitions: 3 };
-const MORE_LANES: Try = { ...AS_IT_IS, what: "16 lanes", args: ["--lanes", "16", "--in-flight-records", "48000"] };
+const MORE_WRITERS: Try = {
+  ...AS_IT_IS,
+  what: "16 writers",
+  args: ["--writers", "16", "--in-flight-records", "48000"],
+};
 
 export const NO_USE: readonly NoUse[] = [
   {
@@ -58,12 +62,12 @@ export const NO_USE: readonly NoUse[] = [
     keys: undefined,
     tried: [
       AS_IT_IS,
-      MORE_LANES,
+      MORE_WRITERS,
       { ...AS_IT_IS, what: "2 instances", instances: 2 },
       { ...AS_IT_IS, what: "24 partitions", partitions: 24 },
     ],
   },
-  { rule: "HOT_KEY", partitions: 3, keys: 1, tried: [AS_IT_IS, MORE_LANES] },
+  { rule: "HOT_KEY", partitions: 3, keys: 1, tried: [AS_IT_IS, MORE_WRITERS] },
   {
     rule: "IDLE_INSTANCES",
     partitions: 3,

@@ -37,7 +37,7 @@ export const SINK_USAGE = `node bench/sink.ts [options]
   --jvm-warmup SECONDS    ${FULL.jvmWarmup}
   --records N             ${FULL.records}, preloaded into each topic
   --targets LIST          ${TARGETS.join()}; ${TARGETS[0]} alone with --short
-  --sink-options TEXT     options of spillway sink to try out, such as "--lanes 8"
+  --sink-options TEXT     options of spillway sink to try out, such as "--writers 8"
   --cpu-prof DIRECTORY    profiles the sinks that run on Node; see them by node bench/profile.ts FILE
 `;
 

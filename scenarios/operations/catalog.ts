@@ -44,5 +44,5 @@ export const SHORT_OPERATIONS: OperationPace = {
 };
 
 /** Makes one sink slower than what comes in: one write of ten messages at a time, each of 100 ms. */
-export const SLOW_SINK = ["--lanes", "1", "--batch-records", "10"] as const;
+export const SLOW_SINK = ["--writers", "1", "--batch-records", "10"] as const;
 export const SLOW_WRITE_MS = 100;

@@ -23,13 +23,13 @@ export function adviceText(report: AdviceReport): string {
 }
 
 function seenLines({ group, seen }: AdviceReport): readonly string[] {
-  const { arrivalPerSecond, recordsPerSecond, waiting, write, latencyMs, lanesBusy, lanes, seconds } = seen;
+  const { arrivalPerSecond, recordsPerSecond, waiting, write, latencyMs, writersBusy, writers, seconds } = seen;
   const arriving = arrivalPerSecond === undefined ? "" : ` of ${figure(arrivalPerSecond)} arriving`;
   const age = latencyMs === undefined ? "" : `, ${figure(latencyMs)} ms after they were read`;
   const writes =
     write === undefined
       ? "nothing was written"
-      : `a write takes ${figure(write.ms)} ms for ${amount(write.records, "record")}; ${figure(lanesBusy)} of ${amount(lanes, "lane")} busy`;
+      : `a write takes ${figure(write.ms)} ms for ${amount(write.records, "record")}; ${figure(writersBusy)} of ${amount(writers, "writer")} busy`;
   return [
     `${group}, ${figure(seconds)} s of ${amount(seen.instances, "instance")}: ${figure(recordsPerSecond)} records/s written${arriving}, ${figure(waiting)} waiting`,
     `  ${writes}${age}`,

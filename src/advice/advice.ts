@@ -9,7 +9,7 @@ export type AdviceCode =
   | "BATCH_WAITS"
   | "BATCH_SMALL"
   | "BATCH_UNFILLED"
-  | "LANES_FEW"
+  | "WRITERS_FEW"
   | "IN_FLIGHT_SMALL"
   | "CONNECTIONS_FEW"
   | "COMMITS_OFTEN"

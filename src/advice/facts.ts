@@ -4,7 +4,7 @@ import type { WriteSums } from "../sink/write-sums.ts";
 /** The settings of a sink that advice is given on, by the names of its status. */
 export interface SinkSettings {
   readonly batching: BatchingMode;
-  readonly lanes: number;
+  readonly writers: number;
   readonly batchRecords: number;
   readonly batchBytes: number;
   readonly batchTimeoutMs: number;

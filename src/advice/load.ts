@@ -7,7 +7,7 @@ import { type WriteCost, writeCostOf } from "./write-cost.ts";
 const USUAL_BYTES = 300;
 /** So long a group may be behind, beyond what it has written and not yet committed, and not be late. */
 const LATE_SECONDS = 2;
-/** So full are lanes, or what is in flight, that there is no room for more. */
+/** So full are writers, or what is in flight, that there is no room for more. */
 const BUSY = 0.7;
 const FULL = 0.9;
 const MOSTLY = 0.5;
@@ -26,8 +26,8 @@ export interface Load {
   readonly cost: WriteCost | undefined;
   /** Milliseconds from when records were read to their outcome; undefined where none had one. */
   readonly latencyMs: number | undefined;
-  /** How many of all lanes were writing, at any time. */
-  readonly lanesBusy: number;
+  /** How many of all writers were busy, at any time. */
+  readonly writersBusy: number;
   /** Of what may be in flight, 0 … 1. */
   readonly inFlightShare: number;
   /** Processor cores that the busiest instance used. */
@@ -38,11 +38,11 @@ export interface Load {
   readonly waiting: number;
   /** More waits than the commit interval explains. */
   readonly isBehind: boolean;
-  /** Larger ones bring little more, and take longer than a lane should be held; some targets take none. */
+  /** Larger ones bring little more, and take longer than a writer should be held; some targets take none. */
   readonly largestBatch: number;
   /** It writes as much as it can by its settings. */
   readonly isSaturated: boolean;
-  /** Most of a write is the database's work on records, in as many lanes as it is usually given. */
+  /** Most of a write is the database's work on records, in as many writers as it is usually given. */
   readonly isDatabaseBound: boolean;
 }
 
@@ -55,9 +55,9 @@ export function loadOf({ instances, members, partitions, sample, target }: Facts
   const sums = added(instances.map(({ writes }) => writes));
   const pings = instances.flatMap(({ pingMs }) => (pingMs === undefined ? [] : [pingMs]));
   const cost = writeCostOf(sums, pings.length === 0 ? undefined : Math.min(...pings));
-  const lanes = settings.lanes * instances.length;
-  const lanesBusy = Math.min(
-    lanes,
+  const writers = settings.writers * instances.length;
+  const writersBusy = Math.min(
+    writers,
     total(instances, ({ writes, seconds }) => writes.ms / 1_000 / seconds),
   );
   const inFlightShare = Math.max(...instances.map((one) => one.inFlightRecords / one.settings.inFlightRecords));
@@ -73,7 +73,7 @@ export function loadOf({ instances, members, partitions, sample, target }: Facts
     recordsPerSecond,
     cost,
     latencyMs: sums.slices === 0 ? undefined : sums.sliceMs / sums.slices,
-    lanesBusy,
+    writersBusy,
     inFlightShare,
     cores: Math.max(...instances.map(({ cpuSeconds, seconds }) => cpuSeconds / seconds)),
     hotKey: sample?.hotKeys[0],
@@ -83,24 +83,24 @@ export function loadOf({ instances, members, partitions, sample, target }: Facts
     largestBatch: target === "dynamodb" ? DYNAMODB_MOST_AT_ONCE : SINK_DEFAULTS.batchRecords,
     isDatabaseBound:
       cost !== undefined &&
-      settings.lanes >= SINK_DEFAULTS.lanes &&
+      settings.writers >= SINK_DEFAULTS.writers &&
       cost.perRecordMs.least * cost.records >= MOSTLY * cost.ms,
-    isSaturated: (lanesBusy >= BUSY * lanes && hasFullBatches) || inFlightShare >= FULL,
+    isSaturated: (writersBusy >= BUSY * writers && hasFullBatches) || inFlightShare >= FULL,
   };
 }
 
 /**
- * Records that a lane's batches hold at most. What is in flight is shared by the lanes, and half of a lane's part is
- * being written while the other gathers; at best all of it is one batch.
+ * Records that a writer's batches hold at most. What is in flight is shared by the writers, and half of a writer's part
+ * is being written while the other gathers; at best all of it is one batch.
  */
 export function largestBatch(
-  { lanes, batchRecords, batchBytes, inFlightRecords, inFlightBytes }: SinkSettings,
+  { writers, batchRecords, batchBytes, inFlightRecords, inFlightBytes }: SinkSettings,
   bytesPerRecord: number,
 ): { readonly least: number; readonly most: number } {
   const inFlight = Math.min(inFlightRecords, inFlightBytes / bytesPerRecord);
   const batch = Math.min(batchRecords, batchBytes / bytesPerRecord);
   const among = (parts: number) => Math.max(1, Math.min(batch, inFlight / parts));
-  return { least: among(2 * lanes), most: among(lanes) };
+  return { least: among(2 * writers), most: among(writers) };
 }
 
 function total(instances: readonly InstanceFacts[], of: (one: InstanceFacts) => number): number {

@@ -6,10 +6,10 @@ import { type WriteCost, writeMs } from "./write-cost.ts";
 
 /** A write may take this part of its deadline: a slow moment must not become an outage. */
 const DEADLINE_SHARE = 0.25;
-const MOST_LANES = 64;
+const MOST_WRITERS = 64;
 /** Records in flight cost memory several times their size, as objects. */
 const MOST_IN_FLIGHT = 100_000;
-/** Per lane: one is written, and others gather, since lanes are never equal. */
+/** Per writer: one is written, and others gather; what is of a lane that is being written has to wait. */
 const BATCHES_IN_FLIGHT = { least: 2, good: 3 };
 /** Settings that are nearly right are left alone. */
 const WORTH_IT = 1.5;
@@ -21,27 +21,28 @@ const WORTH_IT = 1.5;
 export function plannedFor(
   load: Load,
   cost: WriteCost | undefined,
-): Pick<SinkSettings, "lanes" | "batchRecords" | "inFlightRecords"> {
+): Pick<SinkSettings, "writers" | "batchRecords" | "inFlightRecords"> {
   const { settings, bytesPerRecord } = load;
   const inBytes = Math.max(1, Math.floor(settings.inFlightBytes / bytesPerRecord));
   const room = Math.min(inBytes, Math.max(settings.inFlightRecords, MOST_IN_FLIGHT));
   const wanted = cost === undefined ? settings.batchRecords : wantedBatch(load, cost);
-  const lanes = cost === undefined ? settings.lanes : wantedLanes(load, cost, Math.max(wanted, settings.batchRecords));
-  const fitting = Math.max(1, Math.floor(room / (BATCHES_IN_FLIGHT.least * lanes)));
+  const writers =
+    cost === undefined ? settings.writers : wantedWriters(load, cost, Math.max(wanted, settings.batchRecords));
+  const fitting = Math.max(1, Math.floor(room / (BATCHES_IN_FLIGHT.least * writers)));
   const larger = Math.min(wanted, fitting);
-  const batchRecords = larger > WORTH_IT * settings.batchRecords ? larger : filled(load, lanes, fitting);
-  const needed = load.isDatabaseBound ? batchRecords : BATCHES_IN_FLIGHT.least * lanes * batchRecords;
+  const batchRecords = larger > WORTH_IT * settings.batchRecords ? larger : filled(load, writers, fitting);
+  const needed = load.isDatabaseBound ? batchRecords : BATCHES_IN_FLIGHT.least * writers * batchRecords;
   const isEnough = settings.inFlightRecords >= Math.min(room, needed);
   const inFlightRecords = isEnough
     ? settings.inFlightRecords
-    : Math.min(room, BATCHES_IN_FLIGHT.good * lanes * batchRecords);
-  return { lanes, batchRecords, inFlightRecords };
+    : Math.min(room, BATCHES_IN_FLIGHT.good * writers * batchRecords);
+  return { writers, batchRecords, inFlightRecords };
 }
 
-/** A batch that lanes can't fill from what may be in flight is made one that they can. */
-function filled(load: Load, lanes: number, fitting: number): number {
+/** A batch that writers can't fill from what may be in flight is made one that they can. */
+function filled(load: Load, writers: number, fitting: number): number {
   const { batchRecords, inFlightRecords } = load.settings;
-  const isSpread = inFlightRecords < BATCHES_IN_FLIGHT.least * lanes * batchRecords;
+  const isSpread = inFlightRecords < BATCHES_IN_FLIGHT.least * writers * batchRecords;
   const isTooLarge = batchRecords > 2 * fitting || (isSpread && batchRecords > load.largestBatch);
   return isTooLarge ? Math.min(fitting, load.largestBatch) : batchRecords;
 }
@@ -58,10 +59,10 @@ function wantedBatch({ settings, bytesPerRecord, largestBatch }: Load, cost: Wri
 }
 
 /**
- * Little's law: as many lanes as writes are under way when as much is written as one process can, or as the database can
- * one record after the other. The default at least; lanes that a hot key leaves empty are none.
+ * Little's law: as many writers as writes are under way when as much is written as one process can, or as the database
+ * can one record after the other. The default at least; writers that a hot key leaves idle are none.
  */
-function wantedLanes(
+function wantedWriters(
   { settings, hotKey, bytesPerRecord, isDatabaseBound }: Load,
   cost: WriteCost,
   batch: number,
@@ -70,12 +71,13 @@ function wantedLanes(
   const process = processMost(bytesPerRecord);
   const perSecond = slope === 0 ? process : Math.min(process, 1_000 / slope);
   const underWay = Math.ceil((perSecond * writeMs(cost, batch, slope)) / 1_000 / batch);
-  const wanted = Math.min(MOST_LANES, Math.max(SINK_DEFAULTS.lanes, underWay));
+  const wanted = Math.min(MOST_WRITERS, Math.max(SINK_DEFAULTS.writers, underWay));
   const share = hotKey?.share ?? 0;
   const reached = share === 0 ? wanted : Math.min(wanted, Math.ceil(1 / share));
-  // Where lanes wait for connections, nobody knows what a write takes without that; where for the database, more don't help.
-  if (settings.connections < settings.lanes || isDatabaseBound) return settings.lanes;
-  return Math.max(settings.lanes, reached);
+  // Where writers wait for connections, nobody knows what a write takes without that. Where they wait for the database,
+  // more don't help.
+  if (settings.connections < settings.writers || isDatabaseBound) return settings.writers;
+  return Math.max(settings.writers, reached);
 }
 
 function twoDigits(value: number): number {

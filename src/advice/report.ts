@@ -34,8 +34,8 @@ export interface AdviceReport {
       | undefined;
     /** From when records were read to their outcome. */
     readonly latencyMs: number | undefined;
-    readonly lanesBusy: number;
-    readonly lanes: number;
+    readonly writersBusy: number;
+    readonly writers: number;
     /** 0 … 1. */
     readonly inFlightShare: number;
     readonly cores: number;
@@ -65,8 +65,8 @@ export function adviceReport(facts: Facts, naming: (setting: Setting) => Naming)
       waiting: load.waiting,
       write: cost,
       latencyMs: load.latencyMs,
-      lanesBusy: load.lanesBusy,
-      lanes: load.settings.lanes * load.instances,
+      writersBusy: load.writersBusy,
+      writers: load.settings.writers * load.instances,
       inFlightShare: load.inFlightShare,
       cores: load.cores,
       hotKey: load.hotKey,

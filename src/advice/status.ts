@@ -16,7 +16,7 @@ const STATUS = z.object({
   routes: z.array(z.object({ topic: z.string() })).min(1),
   settings: z.object({
     batching: z.enum(BATCHING_MODES),
-    lanes: count,
+    writers: count,
     batchRecords: count,
     batchBytes: count,
     batchTimeoutMs: count,

@@ -48,7 +48,7 @@ export function writeCostOf(sums: WriteSums, pingMs?: number): WriteCost | undef
   const workMs = Math.max(0, mean.ms - (pingMs ?? 0));
   const possible = Math.min(workMs / mean.records, mean.ms / (mean.records + FIXED_IN_RECORDS));
   const sure = Math.min(possible, pingMs === undefined ? 0 : Math.max(0, workMs - COMMAND_MS) / mean.records);
-  // Lanes that wait for each other in the database take longer, and show it.
+  // Writers that wait for each other in the database take longer, and show it.
   const most = sure > DEAREST_MS ? possible : Math.min(possible, DEAREST_MS);
   return { ...mean, perRecordMs: { least: sure, most }, isMeasured: false };
 }

@@ -46,7 +46,7 @@ export function adviseCommand(context: CliContext): Command {
 
 const OPTIONS: Readonly<Record<Setting, OptionKey>> = {
   batching: "sink.batching",
-  lanes: "sink.lanes",
+  writers: "sink.writers",
   batchRecords: "sink.batchRecords",
   batchBytes: "sink.batchBytes",
   batchTimeoutMs: "sink.batchTimeoutMs",

@@ -16,6 +16,7 @@ export function sinkOptions(values: Values): SinkOptions {
   return {
     batching: values["sink.batching"],
     lanes: values["sink.lanes"],
+    writers: values["sink.writers"],
     batchRecords: values["sink.batchRecords"],
     batchBytes: values["sink.batchBytes"],
     batchTimeoutMs: values["sink.batchTimeoutMs"],
@@ -34,11 +35,11 @@ export function sinkOptions(values: Values): SinkOptions {
 /** What `/status` says of them, by the names that advice knows. */
 export function settingsInForce(values: Values, { mostAtOnce }: Target): SinkSettings {
   const options = sinkOptions(values);
-  const { batching, lanes, batchBytes, batchTimeoutMs, ...others } = options;
+  const { batching, writers, batchBytes, batchTimeoutMs, ...others } = options;
   const { inFlightRecords, inFlightBytes, commitIntervalMs } = others;
   const isDynamo = values["sink.target"] === "dynamodb";
   return {
-    ...{ batching, lanes, batchBytes, batchTimeoutMs },
+    ...{ batching, writers, batchBytes, batchTimeoutMs },
     batchRecords: batchRecordsInForce(options, mostAtOnce),
     ...{ inFlightRecords, inFlightBytes, commitIntervalMs },
     connections: values[isDynamo ? "dynamo.maxSockets" : "mongo.maxPoolSize"],

@@ -13,6 +13,9 @@ export interface Decoder {
    */
   prepare?(values: readonly Buffer[], signal: AbortSignal): Promise<boolean>;
 
+  /** False of a value for which `prepare` would have to ask. */
+  knows?(value: Buffer): boolean;
+
   /** Never throws. */
   decode(value: Buffer): Decoded;
 }

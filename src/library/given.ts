@@ -28,7 +28,7 @@ export function checkGiven(given: Given): void {
   if (problems.length > 0) throw new SpillwayError("CONFIG_INVALID", `Options: ${problems.join("; ")}`);
 }
 
-/** The plain values among some options, under the keys of a section: `lanes` is `sink.lanes`. */
+/** The plain values among some options, under the keys of a section: `writers` is `sink.writers`. */
 export function inSection(section: string, options: object | undefined): Given {
   const plain = Object.entries(options ?? {}).filter(([, value]) => typeof value !== "object");
   return Object.fromEntries(plain.map(([name, value]) => [`${section}.${name}`, value]));

@@ -4,7 +4,7 @@ const LEAST = 100;
 /**
  * How many operations are tried at once. All of a batch, as long as answers come in time: what takes a database longer than
  * the deadline of a write would be tried in vain for ever. So an attempt whose answer is late halves it, and each that
- * succeeds at the full size makes it an eighth larger. All lanes share it, as they share the database.
+ * succeeds at the full size makes it an eighth larger. All writers share it, as they share the database.
  */
 export class AttemptSize {
   #most = Number.POSITIVE_INFINITY;

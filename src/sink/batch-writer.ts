@@ -124,7 +124,10 @@ function stopAt(dead: readonly DeadRecord[], { onDataError }: BatchWriterParts):
 }
 
 /** What decoding takes may be away too: an outage like any other. */
-async function prepareDecoding(batch: readonly InFlightRecord[], parts: BatchWriterParts): Promise<void> {
+export async function prepareDecoding(
+  batch: readonly InFlightRecord[],
+  parts: Pick<BatchWriterParts, "decoder" | "abandoned" | "retryBackoff" | "outages">,
+): Promise<void> {
   const { decoder, abandoned, retryBackoff, outages } = parts;
   if (decoder.prepare === undefined) return;
   const values = batch.flatMap(({ record: { value } }) => (value === null ? [] : [value]));

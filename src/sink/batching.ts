@@ -1,13 +1,17 @@
-/** How a lane cuts its records into batches: whichever bound is reached first. */
-export interface Batching {
-  /**
-   * `fixed`: a batch waits for its bounds. `auto`: it waits only where that brings it company; see `isWorthWaiting`.
-   */
-  readonly batching: BatchingMode;
+/** The bounds of a batch: whichever is reached first. */
+export interface BatchBounds {
   readonly batchRecords: number;
   /** Of keys, values and headers. A record that is larger is a batch of its own. */
   readonly batchBytes: number;
   readonly batchTimeoutMs: number;
+}
+
+/** When records that have come are written. */
+export interface Batching extends BatchBounds {
+  /**
+   * `fixed`: a batch waits for its bounds. `auto`: it waits only where that brings it company; see `isWorthWaiting`.
+   */
+  readonly batching: BatchingMode;
 }
 
 export const BATCHING_MODES = ["auto", "fixed"] as const;
@@ -16,7 +20,7 @@ export type BatchingMode = (typeof BATCHING_MODES)[number];
 /** A batch of this part of the largest is full enough: its fixed cost hardly counts any more. */
 const FULL_ENOUGH = 0.1;
 
-/** What a lane has seen lately. */
+/** What one writer has seen lately. */
 export interface Traffic {
   readonly recordsPerMs: number;
   /** Of one write, in milliseconds. */
@@ -24,7 +28,7 @@ export interface Traffic {
 }
 
 /**
- * Whether an idle lane should wait for more records before it writes those it has.
+ * Whether an idle writer should wait for more records before it writes those there are.
  * - Where fewer than one is to be expected within the time-out, waiting is all delay.
  * - Where enough of them gather while a write goes on, the next batch is full in any case, and the sooner it begins the
  *   better.
@@ -71,18 +75,30 @@ export class RecentMean {
   }
 }
 
-/** Takes the next batch off the front of a queue. */
-export function takeBatch<T>(
-  queue: T[],
-  bytesOf: (item: T) => number,
-  { batchRecords, batchBytes }: Pick<Batching, "batchRecords" | "batchBytes">,
-): T[] {
-  let bytes = 0;
-  let count = 0;
-  for (const item of queue) {
-    bytes += bytesOf(item);
-    if (count === batchRecords || (count > 0 && bytes > batchBytes)) break;
-    count++;
+/** A batch that is being filled. */
+export class Filling<T> {
+  readonly items: T[] = [];
+  readonly #bounds: Pick<BatchBounds, "batchRecords" | "batchBytes">;
+  #bytes = 0;
+  #isFull = false;
+
+  constructor(bounds: Pick<BatchBounds, "batchRecords" | "batchBytes">) {
+    this.#bounds = bounds;
   }
-  return queue.splice(0, count);
+
+  /** It has as many as it may, or one didn't fit any more. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** False if it has no room for it. */
+  add(item: T, bytes: number): boolean {
+    const { batchRecords, batchBytes } = this.#bounds;
+    if (this.items.length > 0 && this.#bytes + bytes > batchBytes) this.#isFull = true;
+    if (this.#isFull) return false;
+    this.items.push(item);
+    this.#bytes += bytes;
+    this.#isFull = this.items.length >= batchRecords;
+    return true;
+  }
 }

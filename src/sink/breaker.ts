@@ -9,7 +9,7 @@ export interface BreakerOptions {
   readonly probe: () => Promise<Availability>;
   /** Between two probes, and two attempts of a batch. */
   readonly backoff: Backoff;
-  /** Attempts side by side from which on all may pass again: the number of lanes. */
+  /** Attempts side by side from which on all may pass again: the number of writers. */
   readonly fullAt: number;
 }
 

@@ -1,154 +1,172 @@
-import { bufferTime, concatMap, filter, lastValueFrom, merge, type Observable, Subject, window } from "rxjs";
-import { type Batching, isWorthWaiting, Rate, RecentMean, takeBatch } from "./batching.ts";
+import { finalize, lastValueFrom, merge } from "rxjs";
+import { type Batching, Filling, isWorthWaiting, Rate, RecentMean } from "./batching.ts";
+import { Lane, type LaneOptions } from "./lane.ts";
 
-export interface LanesOptions<T> extends Batching {
+export interface LanesOptions<T> extends LaneOptions<T>, Batching {
   readonly lanes: number;
-  readonly bytesOf: (item: T) => number;
-  /** Writes one batch. Its rejection ends all lanes. */
+  /** Batches that are written side by side. */
+  readonly writers: number;
+  /** Writes one batch, of records of any lanes. Its rejection ends all lanes. */
   readonly write: (batch: readonly T[]) => Promise<void>;
 }
 
 /**
- * Queues that are cut into batches and written, each lane one batch after the other, all lanes side by side.
+ * Many lanes, which keep the order, and a few writers, which take what all lanes have gathered: a batch is full however
+ * thinly records are spread, and whatever holds one lane up leaves the others alone.
  *
- * RxJS knows no backpressure: whoever pushes bounds what is in flight. And bufferTime drops its buffer when it is
- * unsubscribed: lanes end by `complete` alone.
+ * Invariants: what a lane was given is written in that order, one part after the other. A writer that is idle takes the
+ * lane that waits longest first, and fills its batch from others, whether or not these have reached a bound of their own.
+ *
+ * RxJS knows no backpressure: whoever pushes bounds what is in flight.
  */
 export class Lanes<T> {
+  readonly #options: LanesOptions<T>;
   readonly #lanes: readonly Lane<T>[];
-  readonly #pushed = new Set<Lane<T>>();
+  /** Lanes that wait for a writer. Those that wait longest stand first, here and below. */
+  readonly #ready = new Map<Lane<T>, PromiseWithResolvers<void>>();
+  /** Lanes that gather records and have nothing else to do. */
+  readonly #open = new Set<Lane<T>>();
+  readonly #arrivals = new Rate();
+  readonly #writes = new RecentMean();
+  #pushed = 0;
+  /** Of the open lanes. */
+  #openRecords = 0;
+  #openBytes = 0;
+  #idleWriters: number;
+  /** While a batch is filled, lanes that are cut for it wait for it. */
+  #isFilling = false;
+  /** Lanes that nobody subscribes to any more can't be cut. */
+  #isOver = false;
   /** Resolves when all lanes have written everything, after `complete`. Rejects at the first write that does. */
   readonly finished: Promise<void>;
 
   constructor(options: LanesOptions<T>) {
-    const writes = new RecentMean();
-    this.#lanes = Array.from({ length: options.lanes }, () => new Lane(options, writes));
-    this.finished = lastValueFrom(merge(...this.#lanes.map(({ written }) => written)), { defaultValue: undefined });
+    this.#options = options;
+    this.#idleWriters = options.writers;
+    const host = {
+      turn: (lane: Lane<T>) => this.#turn(lane),
+      busy: (lane: Lane<T>) => this.#busy(lane),
+      rested: (lane: Lane<T>) => this.#rested(lane),
+    };
+    this.#lanes = Array.from({ length: options.lanes }, () => new Lane(options, host));
+    const written = merge(...this.#lanes.map((lane) => lane.written)).pipe(finalize(() => (this.#isOver = true)));
+    this.finished = lastValueFrom(written, { defaultValue: undefined });
   }
 
   /** `lane` counts from 0. */
   push(lane: number, item: T): void {
     const to = this.#lanes[lane] as Lane<T>;
+    this.#pushed++;
+    if (!to.isBusy) {
+      this.#open.add(to);
+      this.#openRecords++;
+      this.#openBytes += this.#options.bytesOf(item);
+    }
     to.push(item);
-    this.#pushed.add(to);
+    this.#fillIdle(() => this.#isBatchFull());
   }
 
-  /** No more is at hand: lanes that need not wait for company begin to write. */
+  /** Does something in a lane behind the records that it has, and before those that come; no writer waits for it. */
+  run(lane: number, work: () => Promise<void>): void {
+    this.#lanes[lane]?.run(work);
+  }
+
+  /** No more is at hand: idle writers that need not wait for company begin to write. */
   pause(): void {
-    const now = performance.now();
-    for (const lane of this.#pushed) lane.pause(now);
-    this.#pushed.clear();
+    this.#arrivals.add(this.#pushed, performance.now());
+    this.#pushed = 0;
+    this.#hurry();
   }
 
-  /** Flushes what is buffered; no more can be pushed. */
+  /** Flushes what is gathered; no more can be pushed. */
   complete(): void {
     for (const lane of this.#lanes) lane.complete();
   }
-}
 
-class Lane<T> {
-  readonly written: Observable<void>;
-  readonly #options: LanesOptions<T>;
-  readonly #writes: RecentMean;
-  readonly #records = new Subject<T>();
-  /** Ends the open batch. */
-  readonly #cut = new Subject<void>();
-  readonly #arrivals = new Rate();
-  /** Cut and not yet written. */
-  readonly #waiting: T[] = [];
-  #bytes = 0;
-  #pushed = 0;
-  #writing = false;
-
-  constructor(options: LanesOptions<T>, writes: RecentMean) {
-    this.#options = options;
-    this.#writes = writes;
-    const { batchTimeoutMs, batchRecords } = options;
-    this.written = this.#records.pipe(
-      window(this.#cut),
-      concatMap((records) => records.pipe(bufferTime(batchTimeoutMs, null, batchRecords))),
-      filter((batch) => this.#beginsWriting(batch)),
-      concatMap(() => this.#write()),
-    );
+  #busy(lane: Lane<T>): void {
+    if (!this.#open.delete(lane)) return;
+    this.#openRecords -= lane.records;
+    this.#openBytes -= lane.bytes;
   }
 
-  push(item: T): void {
-    const { bytesOf, batchBytes } = this.#options;
-    this.#bytes += bytesOf(item);
-    this.#pushed++;
-    this.#records.next(item);
-    if (this.#bytes >= batchBytes) this.#cut.next();
+  #rested(lane: Lane<T>): void {
+    if (!lane.isOpen) return;
+    this.#open.add(lane);
+    this.#openRecords += lane.records;
+    this.#openBytes += lane.bytes;
+    this.#hurry();
   }
 
-  pause(now: number): void {
-    this.#arrivals.add(this.#pushed, now);
-    this.#pushed = 0;
-    if (this.#options.batching === "fixed" || this.#writing) return;
-    const traffic = { recordsPerMs: this.#arrivals.perMs(now), writeMs: this.#writes.value };
-    if (!isWorthWaiting(traffic, this.#options)) this.#cut.next();
+  #turn(lane: Lane<T>): Promise<void> {
+    const turn = Promise.withResolvers<void>();
+    this.#ready.set(lane, turn);
+    this.#begin();
+    return turn.promise;
   }
 
-  complete(): void {
-    this.#records.complete();
+  #isBatchFull(): boolean {
+    return this.#openRecords >= this.#options.batchRecords || this.#openBytes >= this.#options.batchBytes;
   }
 
-  /**
-   * What is cut while a write goes on is that write's to go on with. So no turns queue up: RxJS completes queued ones by
-   * recursion, and thousands of them overflow the stack without a word, and the lane never writes again.
-   */
-  #beginsWriting(batch: readonly T[]): boolean {
-    this.#bytes = 0;
-    for (const record of batch) this.#waiting.push(record);
-    if (batch.length === 0 || this.#writing) return false;
-    this.#writing = true;
-    return true;
+  #hurry(): void {
+    const { batching, writers } = this.#options;
+    const recordsPerMs = this.#arrivals.perMs(performance.now()) / writers;
+    const traffic = { recordsPerMs, writeMs: this.#writes.value };
+    const waits = batching === "fixed" || isWorthWaiting(traffic, this.#options);
+    this.#fillIdle(() => !waits || this.#isBatchFull());
   }
 
-  async #write(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const startedAt = performance.now();
-      await this.#options.write(takeBatch(this.#waiting, this.#options.bytesOf, this.#options));
-      this.#writes.add(performance.now() - startedAt);
+  /** Has idle writers begin with open lanes, for as long as it should be. */
+  #fillIdle(shouldBe: () => boolean): void {
+    while (!this.#isOver && this.#idleWriters > 0 && this.#open.size > 0 && shouldBe()) this.#cutNext();
+  }
+
+  /** The lane is busy then, and ready unless it lacks something. */
+  #cutNext(): void {
+    const [lane] = this.#open;
+    lane?.cut();
+  }
+
+  #begin(): void {
+    if (this.#isFilling) return;
+    while (!this.#isOver && this.#idleWriters > 0 && this.#ready.size > 0) void this.#writeNext();
+  }
+
+  async #writeNext(): Promise<void> {
+    const { items, turns } = this.#nextBatch();
+    this.#idleWriters--;
+    const startedAt = performance.now();
+    try {
+      await this.#options.write(items);
+    } catch (error) {
+      for (const turn of turns) turn.reject(error);
+      return; // never idle again: nothing more is to be written
     }
-    this.#writing = false;
-  }
-}
-
-/** Chooses lanes for records as they come in. */
-export class LaneChoice {
-  readonly #lanes: number;
-  readonly #batchRecords: number;
-  #keyless = 0;
-  #given = 0;
-
-  constructor({ lanes, batchRecords }: { readonly lanes: number; readonly batchRecords: number }) {
-    this.#lanes = lanes;
-    this.#batchRecords = batchRecords;
+    this.#writes.add(performance.now() - startedAt);
+    for (const turn of turns) turn.resolve();
+    await undefined; // all of its lanes go on first, so that the next batch may be filled from them too
+    this.#idleWriters++;
+    this.#begin();
+    this.#hurry();
   }
 
-  /** Records without a key may take any lane: they fill a batch of one, then of the next. */
-  key(hash: number | undefined): number {
-    if (hash !== undefined) return laneOf(hash, this.#lanes);
-    if (this.#given === this.#batchRecords) this.nextFetch();
-    this.#given++;
-    return this.#keyless;
+  #nextBatch(): { readonly items: readonly T[]; readonly turns: readonly PromiseWithResolvers<void>[] } {
+    const batch = new Filling<T>(this.#options);
+    const turns = [];
+    this.#isFilling = true;
+    while (!batch.isFull) {
+      const [next] = this.#ready;
+      if (next === undefined) {
+        if (this.#open.size === 0) break;
+        this.#cutNext();
+        continue;
+      }
+      const [lane, turn] = next;
+      if (lane.fill(batch) === 0) break; // it had no room for the first of them
+      this.#ready.delete(lane);
+      turns.push(turn);
+    }
+    this.#isFilling = false;
+    return { items: batch.items, turns };
   }
-
-  /** Those fetched next take another lane: it may be idle while this one still writes. */
-  nextFetch(): void {
-    this.#given = 0;
-    this.#keyless = (this.#keyless + 1) % this.#lanes;
-  }
-}
-
-/**
- * The lane of a key, from its murmur2 hash. Kafka places records by that same hash, so within one partition the plain
- * remainder would reach a few lanes only (4 of 32 where a topic has 24 partitions); mixed first, it reaches all.
- */
-export function laneOf(keyHash: number, lanes: number): number {
-  let h = keyHash ^ (keyHash >>> 16);
-  h = Math.imul(h, 0x85ebca6b);
-  h ^= h >>> 13;
-  h = Math.imul(h, 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) >>> 0) % lanes;
 }

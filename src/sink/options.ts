@@ -18,8 +18,10 @@ export const ON_DATA_ERROR = ["skip", "stop", "park-key"] as const;
 export type OnDataError = (typeof ON_DATA_ERROR)[number];
 
 export interface SinkOptions extends Batching {
-  /** How many batches are written side by side. Records of one key share a lane, and a lane writes one by one. */
+  /** Into how many lanes keys are spread. Records of one key share a lane, which is written one batch after the other. */
   readonly lanes: number;
+  /** How many batches are written side by side: each of what all lanes that aren't being written have gathered. */
+  readonly writers: number;
   /** Records that may be read and not yet written. */
   readonly inFlightRecords: number;
   /** Bytes of keys, values and headers that may be read and not yet written. */
@@ -41,23 +43,26 @@ export interface SinkOptions extends Batching {
 
 /**
  * Reasons for the defaults:
- * - 2 lanes keep a database busy while one of them reads an answer, and carry 30,000 records/s at a write of 200 ms, which
- *   is what one process decodes. More share out the same records in flight, so that each writes smaller batches at the same
- *   fixed cost, and contend for the database: FerretDB takes a fifth less from 4, and half from 16 (`bench/sink/notes.md`).
- *   A server with many cores, or records so large that bytes bound a batch, may want more.
+ * - 256 lanes are far more than partitions usually are, so what holds one of them up – a key that is redriven, a write
+ *   under way – holds few other keys up.
+ * - 2 writers keep a database busy while one of them reads an answer, and carry 30,000 records/s at a write of 200 ms,
+ *   which is what one process decodes. More share out the same records in flight, so that each writes smaller batches at
+ *   the same fixed cost, and contend for the database: FerretDB takes a fifth less from 4, and half from 16
+ *   (`bench/sink/notes.md`). A server with many cores, or records so large that bytes bound a batch, may want more.
  * - 4,000 records are a batch in which the fixed cost hardly counts any more, even with a few hot keys. One that takes a
  *   slow server longer than a write may is tried again in halves; where less may be in flight, batches are that small.
  * - 4 MiB keep a batch of large records far below the 48 MB that MongoDB takes in one message, and below the in-flight
- *   bound, so that several lanes write such batches side by side.
- * - 100 ms bound what batching adds to the latency of a quiet topic. Under a flood lanes fill by number, and what comes
- *   in during a slow write is joined, so a longer wait would gain nothing.
- * - 20,000 records in flight are a batch being written and others waiting in each lane, since lanes are never equal. They
+ *   bound, so that several writers write such batches side by side.
+ * - 100 ms bound what batching adds to the latency of a quiet topic. Under a flood batches fill by number, and what
+ *   comes in during a slow write is joined, so a longer wait would gain nothing.
+ * - 20,000 records in flight are a batch being written by each writer and more than another that gathers meanwhile. They
  *   bound the memory, and what a crash repeats.
  * - 1,000 parked keys are far more than anybody mends one by one: whoever has that many has something else to mend.
  */
 export const SINK_DEFAULTS = {
   batching: "auto",
-  lanes: 2,
+  lanes: 256,
+  writers: 2,
   batchRecords: 4_000,
   batchBytes: 4 * 1024 * 1024,
   batchTimeoutMs: 100,

@@ -186,10 +186,12 @@ export function parted(pending: Pending, most: number): { readonly now: Pending;
 /** What is to be tried, as a target takes it. */
 export function operationsOf({ tasks, ordered }: Pending): readonly Operation[] {
   if (!ordered) return tasks.map(({ operation }) => operation);
-  return tasks.map(({ operation, work: { record } }) => {
-    // Operations of one record are in order also where it has no key.
-    return { ...operation, orderedBy: record.keyHash ?? Number(BigInt.asUintN(32, record.record.offset)) };
-  });
+  return tasks.map(({ operation, work }) => ({ ...operation, orderedBy: orderOf(work) }));
+}
+
+/** Operations of one record are in order also where it has no key. */
+function orderOf({ record: { keyHash, record } }: Work): number {
+  return keyHash ?? Number(BigInt.asUintN(32, record.offset));
 }
 
 /** What an attempt has brought. */
@@ -199,7 +201,7 @@ export interface Settled {
   /** A newer state of their document was written. */
   readonly replaced: readonly InFlightRecord[];
   readonly dead: readonly DeadRecord[];
-  /** What is to be tried again, in its old order. */
+  /** What is to be tried again, that of each key in its old order. */
   readonly pending: Pending;
   /** Set if an operation met an outage: the next attempt has to wait. */
   readonly outage: string | undefined;
@@ -224,6 +226,7 @@ export function settle(
   const replaced: InFlightRecord[] = [];
   const dead: DeadRecord[] = [];
   const again: Task[] = [];
+  const stuck = new Set<number>();
   let outage: string | undefined;
   let isLate = false;
   for (const [i, outcome] of outcomes.entries()) {
@@ -252,6 +255,7 @@ export function settle(
         again.push(task);
         if (outcome.kind === "transient") {
           task.work.attempts++;
+          stuck.add(orderOf(task.work));
           outage ??= outcome.message;
           isLate ||= outcome.isLate === true;
         }
@@ -260,8 +264,10 @@ export function settle(
   if (outage === undefined && again.length > 0 && outcomes.every(({ kind }) => kind === "not-attempted")) {
     throw new RangeError("a target attempted nothing and gave no reason: that would go on for ever");
   }
-  // Without order, what has failed doesn't hold up the others.
-  const left = (ordered ? [...again, ...later] : [...later, ...again]).filter(({ work }) => !work.dead);
+  const open = [...again, ...later].filter(({ work }) => !work.dead);
+  // What has failed doesn't hold up the others: it is tried behind them, with all that follows it.
+  const isStuck = ({ work }: Task) => stuck.has(orderOf(work));
+  const left = stuck.size === 0 ? open : [...open.filter((task) => !isStuck(task)), ...open.filter(isStuck)];
   return { written, alreadyWritten, replaced, dead, pending: { tasks: left, ordered }, outage, isLate };
 }
 

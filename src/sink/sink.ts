@@ -20,28 +20,27 @@ import { backoffMs, pause } from "../runtime/backoff.ts";
 import { withDeadline } from "../runtime/deadline.ts";
 import { every } from "../runtime/every.ts";
 import { AttemptSize } from "./attempt-size.ts";
-import { writeBatch } from "./batch-writer.ts";
+import { prepareDecoding, writeBatch } from "./batch-writer.ts";
 import { Breaker } from "./breaker.ts";
 import { buryBatch } from "./bury.ts";
-import { bytesOfItem, type LaneItem, Turns, writeInTurn } from "./key-work.ts";
-import { LaneChoice, Lanes } from "./lanes.ts";
+import { LaneChoice } from "./lane-choice.ts";
+import { Lanes } from "./lanes.ts";
 import type { Model } from "./models/model.ts";
 import type { SinkObserver } from "./observer.ts";
 import { batchRecordsInForce, type SinkOptions } from "./options.ts";
 import { Outage } from "./outage.ts";
 import { ParkedKeys } from "./parked-keys.ts";
-import { type InFlightPoison, Progress } from "./progress.ts";
+import { type InFlightPoison, type InFlightRecord, Progress } from "./progress.ts";
 import { redriveKey } from "./redrive-key.ts";
 import { reportProgress, type SinkStats } from "./stats.ts";
 import type { Target } from "./target.ts";
+import { Turns } from "./turns.ts";
 
 /** It is only a little tidier; whoever doesn't get to it does it the next time. */
 const FORGET_MS = 5_000;
 
-/** Each reads dead letters, and holds its lane meanwhile: where there are others, one is left to live records. */
-function redrivesAtOnce({ lanes }: SinkOptions): number {
-  return Math.max(1, Math.min(2, lanes - 1));
-}
+/** Keys that are redriven at a time: each reads dead letters, and writes beside the writers. */
+const REDRIVES_AT_ONCE = 2;
 
 /** What a sink works with. It closes none of it. */
 export interface SinkParts {
@@ -84,7 +83,7 @@ export async function runSink(parts: SinkParts, given: SinkOptions): Promise<voi
     outage,
     probe: () => parts.target.check(),
     backoff: options.retryBackoff,
-    fullAt: options.lanes,
+    fullAt: options.writers,
   });
   const attemptSize = new AttemptSize();
   await untilAvailable(parts, options, outage);
@@ -107,7 +106,7 @@ interface GenerationParts extends SinkParts {
 }
 
 /**
- * fetch → records → lanes by key → bufferTime / bufferCount → decode → model → bulk write → outcome per operation → commit
+ * fetch → records → lanes by key → bufferTime / bufferCount → writers → decode → model → bulk write → outcome per operation → commit
  * frontier → commit, until the generation is over; then drain, and commit what was drained.
  */
 async function sinkGeneration(generation: Generation, parts: GenerationParts, options: SinkOptions): Promise<void> {
@@ -121,10 +120,13 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
 
   await using keys = await parkedKeys(generation, positions, parts, { ...options, stop, abandoned: abandon.signal });
   const writing = { ...parts, ...options, progress, abandoned: abandon.signal, parked: keys };
-  const lanes = new Lanes<LaneItem>({
+  const { decoder } = parts;
+  const lanes = new Lanes<InFlightRecord>({
     ...options,
-    bytesOf: bytesOfItem,
-    write: (batch) => writeInTurn(batch, (records) => writeBatch(records, writing)),
+    bytesOf: ({ bytes }) => bytes,
+    isReady: decoder.knows && (({ record: { value } }) => value === null || decoder.knows?.(value) === true),
+    prepare: (records) => prepareDecoding(records, writing),
+    write: (batch) => writeBatch(batch, writing),
   });
   const unlessAbandoned = (error: unknown) => abandon.signal.aborted || failed.abort(error);
   lanes.finished.catch(unlessAbandoned);
@@ -151,13 +153,10 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
 
   try {
     const laneOf = new LaneChoice(options);
-    const redrives = new Turns(redrivesAtOnce(options));
+    const redrives = new Turns(REDRIVES_AT_ONCE);
     keys?.hand((name, request) => {
       const run = () => redriveKey(name, request, { ...writing, keys, stop });
-      redrives.add(run, (work) => {
-        lanes.push(laneOf.key(murmur2(name.key, 0, name.key.length)), work);
-        lanes.pause();
-      });
+      redrives.add(run, (work) => lanes.run(laneOf.key(murmur2(name.key, 0, name.key.length)), work));
     });
     for await (const fetched of parts.openSource(positions, stop)) {
       laneOf.nextFetch();

@@ -19,7 +19,7 @@ const TURN_MS = 20;
 const LOOK_MS = 100;
 const CATCH_UP_MS = 120_000;
 /** So that a fault meets something: small batches that wait, and few of them side by side. */
-const BUSY = ["--lanes", "6", "--batch-records", "40", "--in-flight-records", "1500", "--commit-interval-ms", "100"];
+const BUSY = ["--writers", "6", "--batch-records", "40", "--in-flight-records", "1500", "--commit-interval-ms", "100"];
 /** So that an outage is noticed soon, and its end too. */
 const IMPATIENT = ["--write-timeout-ms", "2000", "--server-selection-timeout-ms", "1000", "--retry-max-ms", "500"];
 

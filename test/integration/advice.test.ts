@@ -34,7 +34,7 @@ describe("advice that is followed as it is printed", () => {
 
   after(() => stack.disposeAsync(), EACH);
 
-  it("a batch of one in one lane, under a flood: it writes several times as much", EACH, async () => {
+  it("batches of one by one writer, under a flood: it writes several times as much", EACH, async () => {
     const topic = uniqueName("flood");
     const { kafka } = ground;
     await makeTopic(kafka, { topic, partitions: 3 });
@@ -48,7 +48,7 @@ describe("advice that is followed as it is printed", () => {
         timestamp: Date.now(),
       })),
     );
-    const misSet = ["--batch-records", "1", "--lanes", "1"];
+    const misSet = ["--batch-records", "1", "--writers", "1"];
     const measured = { records: RECORDS, warmupSeconds: 0.5, seconds: 3 };
     const group = { topic, latencyMs: 50 };
 
@@ -58,7 +58,7 @@ describe("advice that is followed as it is printed", () => {
       return { report: await askAdvice(ground, running, 4), rate: before };
     })();
     const codes = report.advice.map(({ code }) => code);
-    assert.ok(codes.includes("BATCH_SMALL") && codes.includes("LANES_FEW"), codes.join());
+    assert.ok(codes.includes("BATCH_SMALL") && codes.includes("WRITERS_FEW"), codes.join());
     assert.ok(report.seen.write !== undefined && report.seen.write.records === 1);
 
     await using advised = await startGroup(ground, { ...group, args: [...misSet, ...flagsOf(report)] });

@@ -49,7 +49,7 @@ describe("a sink and a schema registry", () => {
     mongo = new MongoClient(shared.mongoUrl, { useBigInt64: true });
     sink = startSink([
       ...["--route", `${orders}=orders,${prices}=prices`, "--value-format", "registry"],
-      ...["--registry-url", `http://${proxy.address}${pathname}`, "--lanes", "50"],
+      ...["--registry-url", `http://${proxy.address}${pathname}`],
     ]);
   }, START);
 

@@ -86,7 +86,7 @@ describe("a sink whose database answers strangely", () => {
       model: made(() => collection, "value"),
     });
     const backoff = { retryBackoff: { baseMs: 20, maxMs: 300 }, drainDeadlineMs: 90_000 };
-    const ended = runSink(parts, sinkOptions({ lanes: 1, batchRecords: 100, ...backoff, ...options })).finally(
+    const ended = runSink(parts, sinkOptions({ writers: 1, batchRecords: 100, ...backoff, ...options })).finally(
       async () => {
         proxy.rule = () => undefined;
         await target[Symbol.asyncDispose]();
@@ -238,7 +238,7 @@ describe("a sink whose database answers strangely", () => {
           return fault;
         };
         const partitions = [0, 1].map((p) => Array.from({ length: 300 }, (_, i) => numbered(`key-${p}-${i % 23}`, i)));
-        const run = await sink(model, partitions, { lanes: 4, batchRecords: 20 });
+        const run = await sink(model, partitions, { writers: 4, batchRecords: 20 });
         await run.ended;
         assert.ok(lost >= 3, `${lost} were lost`);
         assert.equal(run.deadLetters.buried.length, 0, how);
@@ -273,7 +273,7 @@ describe("a sink whose database answers strangely", () => {
       }),
     ],
   ];
-  const LANES = 8;
+  const WRITERS = 8;
   const OUTAGE_MS = 1_200;
   for (const [i, [what, fault]] of OUTAGES.entries()) {
     const model = MODELS[i % 2] as ModelName;
@@ -287,8 +287,8 @@ describe("a sink whose database answers strangely", () => {
       const partitions = [0, 1, 2].map((p) =>
         Array.from({ length: 1_200 }, (_, n) => numbered(`key-${p}-${n % 40}`, n)),
       );
-      const run = await sink(model, partitions, { lanes: LANES, batchRecords: 20, inFlightRecords: 1_000 });
-      await until("work under way", () => proxy.writes().length >= LANES);
+      const run = await sink(model, partitions, { writers: WRITERS, batchRecords: 20, inFlightRecords: 1_000 });
+      await until("work under way", () => proxy.writes().length >= WRITERS);
       isAway = true;
       const [before, began] = [proxy.seen.length, performance.now()];
       await until("an outage that has lasted", () => performance.now() - began > OUTAGE_MS);
@@ -296,9 +296,9 @@ describe("a sink whose database answers strangely", () => {
       const [tried, asked] = [proxy.writes(before).length, proxy.seen.length - before];
       const recovery = proxy.seen.length;
       await run.ended;
-      // Each lane once or twice, and then one attempt for each time that the database said it was back.
-      assert.ok(tried <= 2 * LANES + (asked - tried), `${tried} writes, ${asked} commands`);
-      assert.ok(asked < 3 * LANES + 20, `${asked} commands in ${OUTAGE_MS} ms`);
+      // Each writer once or twice, and then one attempt for each time that the database said it was back.
+      assert.ok(tried <= 2 * WRITERS + (asked - tried), `${tried} writes, ${asked} commands`);
+      assert.ok(asked < 3 * WRITERS + 20, `${asked} commands in ${OUTAGE_MS} ms`);
 
       const after = proxy.writes(recovery);
       const [first] = after;
@@ -308,7 +308,7 @@ describe("a sink whose database answers strangely", () => {
         assert.ok(sideBySide <= 2 ** succeeded, `${sideBySide} side by side after ${succeeded} that succeeded`);
       }
       assert.ok(
-        after.some(({ sideBySide }) => sideBySide > LANES / 2),
+        after.some(({ sideBySide }) => sideBySide > WRITERS / 2),
         "it grows to full width again",
       );
       assert.equal(run.deadLetters.buried.length, 0);

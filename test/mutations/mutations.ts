@@ -168,7 +168,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "sink-breaker-stampede",
-    harm: "all lanes write at once the moment the database is back",
+    harm: "all writers write at once the moment the database is back",
     testFile: "test/unit/sink/breaker.test.ts",
     test: "a recovery begins with one attempt and doubles: no stampede",
   },
@@ -219,6 +219,18 @@ export const MUTATIONS: readonly Mutation[] = [
     harm: "large records stay unwritten until more come, and hold up their partition",
     testFile: "test/unit/sink/lanes.test.ts",
     test: "what a cut by bytes holds beyond one batch is written too",
+  },
+  {
+    name: "sink-lane-unprepared",
+    harm: "one schema that nobody has keeps all keys waiting",
+    testFile: "test/unit/sink/lanes.test.ts",
+    test: "a lane that lacks something waits for it, and no other does",
+  },
+  {
+    name: "sink-stuck-key-first",
+    harm: "one record that can't be written for now keeps all keys of its batch waiting",
+    testFile: "test/unit/sink/plan.test.ts",
+    test: "every operation goes exactly one way; what is tried again keeps its key's order, and failed keys come last",
   },
   {
     name: "sink-duplicate-elsewhere-is-written",

@@ -9,8 +9,8 @@ import { writeMs } from "../write-cost.ts";
 const ONE_CORE = 0.9;
 /** So many times its even share is worth a word. */
 const UNEVEN = 2;
-/** A key with half of the records bounds whoever has more lanes than two, or would. */
-const USUAL_LANES = 4;
+/** A key with half of the records bounds whoever has more writers than two, or would. */
+const USUAL_WRITERS = 4;
 
 /** What no setting of the sink changes. `changed`: some setting still does. */
 export function limits(load: Load, facts: Facts, changed: boolean): readonly Advice[] {
@@ -24,33 +24,33 @@ export function limits(load: Load, facts: Facts, changed: boolean): readonly Adv
 }
 
 function hotKey({ hotKey: hot, cost, settings, instances }: Load): readonly Advice[] {
-  const lanes = Math.max(USUAL_LANES, settings.lanes * instances);
-  if (hot === undefined || cost === undefined || hot.share * lanes < UNEVEN) return [];
+  const writers = Math.max(USUAL_WRITERS, settings.writers * instances);
+  if (hot === undefined || cost === undefined || hot.share * writers < UNEVEN) return [];
   const laneMost = (1_000 * settings.batchRecords) / writeMs(cost, settings.batchRecords, cost.perRecordMs.least);
   return [
     note("HOT_KEY", {
       why:
-        `Key ${JSON.stringify(hot.key)} has ${percent(hot.share)} of the records, and keeps its order by going through one lane: ` +
-        `${figure(laneMost)} records/s of it at most, ${figure(laneMost / hot.share)} of all. More lanes, partitions or instances don't help`,
+        `Key ${JSON.stringify(hot.key)} has ${percent(hot.share)} of the records, and keeps its order by going through one lane, which is written by one writer at a time: ` +
+        `${figure(laneMost)} records/s of it at most, ${figure(laneMost / hot.share)} of all. More writers, partitions or instances don't help`,
       action: "Give its records a finer key, or have a relay divert them to a topic of their own",
     }),
   ];
 }
 
 function databaseLimit(load: Load): readonly Advice[] {
-  const { cost, lanesBusy, recordsPerSecond, instances, settings, isDatabaseBound } = load;
+  const { cost, writersBusy, recordsPerSecond, instances, settings, isDatabaseBound } = load;
   if (cost === undefined || !isDatabaseBound) return [];
   const busyMs = cost.perRecordMs.least * cost.records;
   const fewer =
-    settings.lanes >= 2 * SINK_DEFAULTS.lanes
-      ? `Try ${settings.lanes >> 1} lanes: they write fuller batches, which some databases like better. `
+    settings.writers >= 2 * SINK_DEFAULTS.writers
+      ? `Try ${settings.writers >> 1} writers: they write fuller batches, which some databases like better. `
       : "";
   return [
     note("DATABASE_LIMIT", {
       why:
         `Of a write's ${figure(cost.ms)} ms at least ${figure(busyMs)} are the database's work on ${amount(cost.records, "record")}, and ` +
-        `${figure(lanesBusy)} of ${amount(settings.lanes * instances, "lane")} wait for it at any time: it writes ${figure(recordsPerSecond)} records/s. ` +
-        "More lanes, partitions or instances only wait longer, unless it has cores and disk to spare",
+        `${figure(writersBusy)} of ${amount(settings.writers * instances, "writer")} wait for it at any time: it writes ${figure(recordsPerSecond)} records/s. ` +
+        "More writers, partitions or instances only wait longer, unless it has cores and disk to spare",
       action:
         fewer +
         "Look at the database's CPU, disk and indexes; under a backfill have a relay divert the flood, so that live records don't wait behind it",

@@ -20,8 +20,9 @@ export function batchWaits(load: Load, settings: SinkSettings): readonly Advice[
   const { arrivalPerSecond = load.recordsPerSecond, latencyMs, cost } = load;
   const { batching, batchTimeoutMs } = settings;
   const smallMs = cost === undefined ? 0 : writeMs(cost, 1, cost.perRecordMs.most);
-  const recordsPerMs = arrivalPerSecond / 1_000 / (settings.lanes * load.instances);
-  const waits = batching === "fixed" || isWorthWaiting({ recordsPerMs, writeMs: smallMs }, settings);
+  const recordsPerMs = arrivalPerSecond / 1_000 / load.instances;
+  const traffic = { recordsPerMs: recordsPerMs / settings.writers, writeMs: smallMs };
+  const waits = batching === "fixed" || isWorthWaiting(traffic, settings);
   const { most: largest } = largestBatch(settings, load.bytesPerRecord);
   const fillMs = largest / recordsPerMs;
   const waitMs = Math.min(batchTimeoutMs, fillMs);
@@ -39,7 +40,7 @@ export function batchWaits(load: Load, settings: SinkSettings): readonly Advice[
     { batching: "auto", batchTimeoutMs: timeout },
     {
       why:
-        `A lane gets ${figure(recordsPerMs * 1_000)} records/s, so a batch ${isLarger ? "would wait" : "waits"} ${figure(waitMs)} ms for company. ` +
+        `An instance gets ${figure(recordsPerMs * 1_000)} records/s, so a batch ${isLarger ? "would wait" : "waits"} ${figure(waitMs)} ms for company. ` +
         "A short time-out costs nothing under a flood: what comes during a write is joined to the next batch",
       effect: { of: "ms from read to written", from: latencyMs ?? waitMs, to: { least, most } },
     },

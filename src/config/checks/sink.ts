@@ -56,5 +56,5 @@ function versions({ values, isSet, name }: CheckedOptions): Finding[] {
 
 function connections(options: CheckedOptions): Finding[] {
   const isDynamo = options.values["sink.target"] === "dynamodb";
-  return [mustNotExceed(options, "sink.lanes", isDynamo ? "dynamo.maxSockets" : "mongo.maxPoolSize")];
+  return [mustNotExceed(options, "sink.writers", isDynamo ? "dynamo.maxSockets" : "mongo.maxPoolSize")];
 }

@@ -78,7 +78,7 @@ export const SINK_OPTIONS = {
     env: "SPILLWAY_MONGO_MAX_POOL_SIZE",
     commands: COMMANDS,
     default: 50,
-    description: "how many connections to open to the database at most; fewer than lanes make lanes wait",
+    description: "how many connections to open to the database at most; fewer than writers make writers wait",
   }),
   "mongo.serverSelectionTimeoutMs": option({
     kind: milliseconds(100, 600_000),
@@ -137,12 +137,21 @@ export const SINK_OPTIONS = {
     description: "indexes to make at the start, such as prices=symbol+-time, or users=email! for a unique one",
   }),
   "sink.lanes": option({
-    kind: integer(1, 1_024),
+    kind: integer(1, 4_096),
     flag: "--lanes",
     env: "SPILLWAY_SINK_LANES",
     commands: COMMANDS,
     default: SINK_DEFAULTS.lanes,
-    description: "how many batches may be written side by side; records of one key share a lane",
+    description:
+      "into how many lanes keys are spread, each written one batch after the other; best far more than partitions",
+  }),
+  "sink.writers": option({
+    kind: integer(1, 1_024),
+    flag: "--writers",
+    env: "SPILLWAY_SINK_WRITERS",
+    commands: COMMANDS,
+    default: SINK_DEFAULTS.writers,
+    description: "how many batches may be written side by side, each of records of many lanes",
   }),
   "sink.batching": option({
     kind: choice(...BATCHING_MODES),

@@ -64,6 +64,11 @@ export class RegistryDecoder implements Decoder {
     return isAsked;
   }
 
+  knows(value: Buffer): boolean {
+    const frame = readFrame(value);
+    return frame.kind === "poison" || this.#fresh(frame.schemaId) !== undefined;
+  }
+
   decode(value: Buffer): Decoded {
     const frame = readFrame(value);
     if (frame.kind === "poison") return frame;

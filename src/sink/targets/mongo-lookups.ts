@@ -4,7 +4,7 @@ import type { Latest } from "../operations.ts";
 import { type FoundDocument, type Standing, standingOf } from "../standing.ts";
 import type { Place } from "./mongo-send.ts";
 
-/** Look-ups by `_id` of one batch that are under way at a time: many lanes may do them at once. */
+/** Look-ups by `_id` of one batch that are under way at a time: many writers may do them at once. */
 const LOOKUPS = 4;
 
 const ID_ONLY = { _id: 1 };

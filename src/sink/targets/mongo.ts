@@ -27,7 +27,7 @@ export interface MongoTargetOptions {
   readonly database?: string | undefined;
   /** Made when the sink begins, if they aren't there. */
   readonly indexes?: readonly CollectionIndex[];
-  /** Connections at most. No fewer than lanes, or lanes wait for each other. */
+  /** Connections at most. No fewer than writers, or writers wait for each other. */
   readonly maxPoolSize?: number;
   /** Milliseconds to find a server that takes writes. */
   readonly serverSelectionTimeoutMs?: number;

@@ -32,39 +32,39 @@ describe("rules", () => {
     assert.deepEqual(codes(factsOf(DEFAULTS, { ...QUIET, arrivalPerSecond: 5_000 })), ["AS_IT_SHOULD_BE"]);
   });
 
-  test("small batches in one lane, under a flood: larger ones, more lanes, and room for them", () => {
-    const facts = factsOf({ ...DEFAULTS, batchRecords: 1, lanes: 1, inFlightRecords: 100 }, FLOOD);
-    assert.deepEqual(codes(facts), ["BATCH_SMALL", "LANES_FEW", "IN_FLIGHT_SMALL"]);
-    const { batchRecords, lanes, inFlightRecords } = settingsAfter(facts);
-    assert.ok(batchRecords >= 1_000 && lanes >= 2 && inFlightRecords >= 2 * lanes * batchRecords);
+  test("small batches by one writer, under a flood: larger ones, more writers, and room for them", () => {
+    const facts = factsOf({ ...DEFAULTS, batchRecords: 1, writers: 1, inFlightRecords: 100 }, FLOOD);
+    assert.deepEqual(codes(facts), ["BATCH_SMALL", "WRITERS_FEW", "IN_FLIGHT_SMALL"]);
+    const { batchRecords, writers, inFlightRecords } = settingsAfter(facts);
+    assert.ok(batchRecords >= 1_000 && writers >= 2 && inFlightRecords >= 2 * writers * batchRecords);
     const effect = advise(facts).at(-1)?.effect;
     assert.ok(effect !== undefined && effect.to.least > 10 * effect.from && effect.to.most > effect.to.least);
   });
 
   test("the same without a flood, as long as it keeps up, is nobody's business", () => {
-    assert.deepEqual(codes(factsOf({ ...DEFAULTS, batchRecords: 1, lanes: 1 }, QUIET)), ["AS_IT_SHOULD_BE"]);
+    assert.deepEqual(codes(factsOf({ ...DEFAULTS, batchRecords: 1, writers: 1 }, QUIET)), ["AS_IT_SHOULD_BE"]);
   });
 
   test("large records make small batches: those in flight fit into the memory that is allowed", () => {
-    const facts = factsOf({ ...DEFAULTS, batchRecords: 10, lanes: 2 }, { ...FLOOD, bytesPerRecord: 500_000 });
-    const { batchRecords, lanes, inFlightRecords } = settingsAfter(facts);
-    assert.ok(batchRecords * lanes * 500_000 <= DEFAULTS.inFlightBytes, `${lanes} × ${batchRecords}`);
+    const facts = factsOf({ ...DEFAULTS, batchRecords: 10, writers: 2 }, { ...FLOOD, bytesPerRecord: 500_000 });
+    const { batchRecords, writers, inFlightRecords } = settingsAfter(facts);
+    assert.ok(batchRecords * writers * 500_000 <= DEFAULTS.inFlightBytes, `${writers} × ${batchRecords}`);
     assert.equal(inFlightRecords, DEFAULTS.inFlightRecords);
   });
 
   test("fixed batches that can't be filled from what may be in flight are made smaller, even if nothing was written", () => {
-    const settings = { ...DEFAULTS, lanes: 4, batching: "fixed" as const, batchRecords: 20_000 };
+    const settings = { ...DEFAULTS, writers: 4, batching: "fixed" as const, batchRecords: 20_000 };
     const stuck = having(factsOf(settings, FLOOD), { writes: new WriteMeter().sums, records: 0 });
     assert.deepEqual(codes(stuck), ["BATCH_UNFILLED", "IN_FLIGHT_SMALL"]);
-    const { batchRecords, lanes, inFlightRecords } = settingsAfter(stuck);
-    assert.ok(inFlightRecords >= 2 * lanes * batchRecords, `${inFlightRecords} for ${lanes} × ${batchRecords}`);
+    const { batchRecords, writers, inFlightRecords } = settingsAfter(stuck);
+    assert.ok(inFlightRecords >= 2 * writers * batchRecords, `${inFlightRecords} for ${writers} × ${batchRecords}`);
   });
 
-  test("many lanes in a database that is busy with each of them are given no more to do, and fewer are worth a try", () => {
-    const settings = { ...DEFAULTS, lanes: 48, batchRecords: 2_000, inFlightRecords: 4_000 };
+  test("many writers in a database that is busy with each of them are given no more to do, and fewer are worth a try", () => {
+    const settings = { ...DEFAULTS, writers: 48, batchRecords: 2_000, inFlightRecords: 4_000 };
     const facts = having(factsOf(settings, FLOOD), { writes: { ...varied(5, 0.1), slices: 10, sliceMs: 1_000 } });
     assert.deepEqual(codes(facts), ["DATABASE_LIMIT"]);
-    assert.match(advise(facts)[0]?.action ?? "", /Try 24 lanes/);
+    assert.match(advise(facts)[0]?.action ?? "", /Try 24 writers/);
   });
 
   test("a long wait for company that doesn't come becomes a short one", () => {
@@ -88,27 +88,27 @@ describe("rules", () => {
     ]);
   });
 
-  test("commits come once a second, and lanes have connections", () => {
+  test("commits come once a second, and writers have connections", () => {
     assert.deepEqual(codes(factsOf({ ...DEFAULTS, commitIntervalMs: 10 }, QUIET)), ["COMMITS_OFTEN"]);
     assert.deepEqual(codes(factsOf({ ...DEFAULTS, commitIntervalMs: 60_000 }, QUIET)), ["COMMITS_SELDOM"]);
-    const facts = factsOf({ ...DEFAULTS, lanes: 8, connections: 2 }, QUIET);
+    const facts = factsOf({ ...DEFAULTS, writers: 8, connections: 2 }, QUIET);
     assert.deepEqual(codes(facts), ["CONNECTIONS_FEW"]);
     assert.equal(settingsAfter(facts).connections, 8);
   });
 
-  test("a hot key bounds lanes, so there are no more of them than it lets work", () => {
+  test("a hot key bounds writers, so there are no more of them than it lets work", () => {
     const facts = factsOf({ ...DEFAULTS, batchRecords: 10 }, { ...FLOOD, hotShare: 0.6 });
     assert.deepEqual(codes(facts), ["BATCH_SMALL", "HOT_KEY"]);
-    assert.equal(settingsAfter(facts).lanes, DEFAULTS.lanes);
+    assert.equal(settingsAfter(facts).writers, DEFAULTS.writers);
     assert.match(advise(facts).at(-1)?.why ?? "", /"hot" has 60 %/);
   });
 
-  test("where writing takes the database's time, neither lanes nor partitions nor instances help", () => {
+  test("where writing takes the database's time, neither writers nor partitions nor instances help", () => {
     const facts = factsOf(DEFAULTS, { ...FLOOD, fixedMs: 5, perRecordMs: 0.4, pingMs: 1 });
     assert.deepEqual(codes(facts), ["DATABASE_LIMIT"]);
     // Where it is the way that takes so long, they do.
-    const far = factsOf({ ...DEFAULTS, lanes: 1 }, { ...FLOOD, fixedMs: 400, perRecordMs: 0.001, pingMs: 395 });
-    assert.deepEqual(codes(far), ["LANES_FEW", "IN_FLIGHT_SMALL"]);
+    const far = factsOf({ ...DEFAULTS, writers: 1 }, { ...FLOOD, fixedMs: 400, perRecordMs: 0.001, pingMs: 395 });
+    assert.deepEqual(codes(far), ["WRITERS_FEW", "IN_FLIGHT_SMALL"]);
   });
 
   test("an instance that has all of a core wants another, or a topic with more partitions", () => {
@@ -141,7 +141,7 @@ describe("rules", () => {
     assert.deepEqual(codes(having(factsOf(DEFAULTS, QUIET), { retries: 3 })), ["OUTAGE"]);
     const [one] = slow.instances;
     assert.ok(one !== undefined);
-    const other = { ...one, settings: { ...one.settings, lanes: 9 } };
+    const other = { ...one, settings: { ...one.settings, writers: 9 } };
     assert.deepEqual(codes({ ...factsOf(DEFAULTS, QUIET), instances: [one, other] }), ["MIXED_SETTINGS"]);
   });
 });
@@ -150,7 +150,7 @@ describe("whatever is seen", () => {
   const settings: fc.Arbitrary<SinkSettings> = fc
     .record({
       batching: fc.constantFrom("auto" as const, "fixed" as const),
-      lanes: fc.integer({ min: 1, max: 200 }),
+      writers: fc.integer({ min: 1, max: 200 }),
       batchRecords: fc.integer({ min: 1, max: 20_000 }),
       batchBytes: fc.integer({ min: 1_024, max: 32 * 1024 ** 2 }),
       batchTimeoutMs: fc.integer({ min: 1, max: 60_000 }),
@@ -179,7 +179,7 @@ describe("whatever is seen", () => {
 
   test("the advice is allowed, as a whole", () => {
     const KEYS = {
-      lanes: "sink.lanes",
+      writers: "sink.writers",
       batchRecords: "sink.batchRecords",
       inFlightRecords: "sink.inFlightRecords",
       batchTimeoutMs: "sink.batchTimeoutMs",
@@ -194,7 +194,7 @@ describe("whatever is seen", () => {
           assert.ok(optionOf(KEYS[name]).kind.schema.safeParse(then[name]).success, `${name}: ${then[name]}`);
         }
         assert.ok(then.batchRecords <= then.inFlightRecords, "a batch must fit into what may be in flight");
-        assert.ok(then.lanes === before.lanes || then.lanes <= then.connections, "lanes have connections");
+        assert.ok(then.writers === before.writers || then.writers <= then.connections, "writers have connections");
       }),
     );
   });
@@ -245,7 +245,7 @@ describe("whatever is seen", () => {
           return code !== "CONNECTIONS_FEW" && effect?.of === "records/s at most";
         })?.effect;
         // Of a write that waits for a connection nobody knows what it takes without that.
-        if (last === undefined || before.connections < before.lanes) return;
+        if (last === undefined || before.connections < before.writers) return;
         const is = mostPerSecond(followed(before, advice), of);
         assert.ok(last.to.least <= is * 1.001, `${is} of ${JSON.stringify(last)}`);
         // More than a process can do isn't promised.

@@ -6,7 +6,7 @@ import { WriteMeter, type WriteSums } from "../../../src/sink/write-sums.ts";
 
 export const DEFAULTS: SinkSettings = {
   batching: SINK_DEFAULTS.batching,
-  lanes: SINK_DEFAULTS.lanes,
+  writers: SINK_DEFAULTS.writers,
   batchRecords: SINK_DEFAULTS.batchRecords,
   batchBytes: SINK_DEFAULTS.batchBytes,
   batchTimeoutMs: SINK_DEFAULTS.batchTimeoutMs,
@@ -33,22 +33,22 @@ export interface Truth {
 
 export const SECONDS = 10;
 
-/** What it writes at most: as many batches side by side as it has lanes, the database without a limit. */
+/** What it writes at most: as many batches side by side as it has writers, the database without a limit. */
 export function mostPerSecond(
   settings: SinkSettings,
   { fixedMs, perRecordMs, bytesPerRecord, hotShare }: Truth,
 ): number {
   const records = largestBatch(settings, bytesPerRecord).most;
-  const lanes = Math.min(settings.lanes, settings.connections);
-  const inUse = 1 / (hotShare + (1 - hotShare) / lanes);
+  const writers = Math.min(settings.writers, settings.connections);
+  const inUse = Math.min(writers, 1 / hotShare);
   return (inUse * records * 1_000) / (fixedMs + perRecordMs * records);
 }
 
 /** Milliseconds that a record waits for its batch to be full, or due. */
 export function waitMs(settings: SinkSettings, truth: Truth): number {
-  const { batching, lanes, batchTimeoutMs } = settings;
-  const recordsPerMs = truth.arrivalPerSecond / 1_000 / lanes;
-  const traffic = { recordsPerMs, writeMs: truth.fixedMs + truth.perRecordMs };
+  const { batching, writers, batchTimeoutMs } = settings;
+  const recordsPerMs = truth.arrivalPerSecond / 1_000;
+  const traffic = { recordsPerMs: recordsPerMs / writers, writeMs: truth.fixedMs + truth.perRecordMs };
   if (batching === "auto" && !isWorthWaiting(traffic, settings)) return 0;
   return Math.min(batchTimeoutMs, largestBatch(settings, truth.bytesPerRecord).most / recordsPerMs);
 }
@@ -61,7 +61,7 @@ export function factsOf(settings: SinkSettings, truth: Truth): Facts {
   const perSecond = isPressed ? most : arrivalPerSecond;
   const { most: largest } = largestBatch(settings, bytesPerRecord);
   const wait = waitMs(settings, truth);
-  const gathered = (arrivalPerSecond / settings.lanes / 1_000) * Math.max(wait, fixedMs);
+  const gathered = (arrivalPerSecond / 1_000) * Math.max(wait, fixedMs / settings.writers);
   const size = isPressed ? largest : Math.min(largest, Math.max(1, gathered));
   const latencyMs = (isPressed ? 0 : wait) + fixedMs + perRecordMs * size;
   return {

@@ -30,7 +30,7 @@ test("whatever else answers, or doesn't, is named, with what to do", async () =>
   const { settings: _, ...older } = STATUS;
   const others = [
     [200, JSON.stringify(older), /settings/],
-    [200, JSON.stringify({ ...STATUS, settings: { ...DEFAULTS, lanes: -1 } }), /settings\.lanes/],
+    [200, JSON.stringify({ ...STATUS, settings: { ...DEFAULTS, writers: -1 } }), /settings\.writers/],
     [200, "<html>", /can't be asked/],
     [503, "{}", /503/],
   ] as const;

@@ -158,7 +158,7 @@ describe("problems", () => {
     [
       "a line of a file",
       { yaml: "sink:\n  batchRecords: 50\n  lanes: 0\n" },
-      "sink.lanes is 0 (FILE:3); allowed: a whole number from 1 to 1024",
+      "sink.lanes is 0 (FILE:3); allowed: a whole number from 1 to 4096",
     ],
     [
       "a number where a text must be quoted",
@@ -409,6 +409,17 @@ describe("problems", () => {
 });
 
 describe("warnings", () => {
+  test("fewer connections than writers", () => {
+    const flags = { "sink.writers": "8", "sink.lanes": "4096" };
+    const environment = {
+      ...{ SPILLWAY_BROKERS: "b:9092", SPILLWAY_SINK_TOPIC: "prices", SPILLWAY_MONGO_URL: "mongodb://h" },
+    };
+    const warningsFor = (more: Readonly<Record<string, string>>) =>
+      load({ environment, flags: { ...flags, ...more }, command: "sink" }).warnings;
+    assert.deepEqual(warningsFor({}), []);
+    assert.match(warningsFor({ "mongo.maxPoolSize": "7" }).join(), /sink\.writers.* 8.*mongo\.maxPoolSize.* 7/);
+  });
+
   test("unknown variables are named with the nearest known one", () => {
     const { warnings } = load({
       environment: { SPILLWAY_RELAY_BATCH_BYTE: "1", SPILLWAY_PORT: "tcp://x", OTHER: "1" },

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isWorthWaiting, Rate, RecentMean, takeBatch } from "../../../src/sink/batching.ts";
+import { Filling, isWorthWaiting, Rate, RecentMean } from "../../../src/sink/batching.ts";
 
 const LIMITS = { batchTimeoutMs: 100, batchRecords: 500 };
 
-test("a lane of a quiet topic doesn't wait for company that won't come", () => {
+test("a writer of a quiet topic doesn't wait for company that won't come", () => {
   for (const recordsPerSecond of [0, 1, 5, 9]) {
     assert.equal(isWorthWaiting({ recordsPerMs: recordsPerSecond / 1_000, writeMs: 2 }, LIMITS), false);
   }
@@ -35,19 +35,20 @@ test("a recent mean follows a change within some values", () => {
   assert.ok(mean.value > 195);
 });
 
-test("a batch is as much of the queue as its bounds allow, and never nothing", () => {
+test("a batch is as much of what comes as its bounds allow, and never nothing", () => {
   const queue = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 50, size: "max" });
   fc.assert(
     fc.property(queue, fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 300 }), (sizes, records, bytes) => {
-      const left = [...sizes];
+      const batch = new Filling<number>({ batchRecords: records, batchBytes: bytes });
       const sum = (some: readonly number[]) => some.reduce((total, size) => total + size, 0);
-      const batch = takeBatch(left, (size) => size, { batchRecords: records, batchBytes: bytes });
-      assert.deepEqual([...batch, ...left], sizes);
-      assert.ok(batch.length >= 1 && batch.length <= records);
-      assert.ok(batch.length === 1 || sum(batch) <= bytes);
-      const [next] = left;
-      const isFull = batch.length === records || next === undefined || sum(batch) + next > bytes;
-      assert.ok(isFull, "another one would have fitted");
+      const next = sizes.find((size) => !batch.add(size, size));
+      const { items, isFull } = batch;
+      assert.deepEqual(items, sizes.slice(0, items.length));
+      assert.ok(items.length >= 1 && items.length <= records);
+      assert.ok(items.length === 1 || sum(items) <= bytes);
+      assert.equal(isFull, items.length === records || (next !== undefined && sum(items) + next > bytes));
+      assert.equal(next, sizes[items.length], "nothing overtakes what didn't fit");
+      assert.ok(!isFull || !batch.add(1, 0), "nor does what comes later");
     }),
   );
 });

@@ -8,9 +8,9 @@ import { until } from "./checks.ts";
 import { keptLog } from "./memory.ts";
 
 const NEVER = new AbortController().signal;
-const LANES = 16;
+const WRITERS = 16;
 
-/** A database that can be away, and the breaker before it. Its lanes end with the test. */
+/** A database that can be away, and the breaker before it. Its writers end with the test. */
 class Away {
   readonly #over = new AbortController();
   isAway = true;
@@ -30,12 +30,12 @@ class Away {
     this.lines = lines;
     this.breaker = new Breaker({
       outage: new Outage("the database", log, this.stats),
-      ...{ probe: () => this.#probe(), backoff: { baseMs: 1, maxMs: 4 }, fullAt: LANES },
+      ...{ probe: () => this.#probe(), backoff: { baseMs: 1, maxMs: 4 }, fullAt: WRITERS },
     });
   }
 
-  /** One lane, which writes `count` batches and tries each until it is written. */
-  async lane(count: number, signal: AbortSignal = this.#over.signal): Promise<void> {
+  /** One writer, which writes `count` batches and tries each until it is written. */
+  async writer(count: number, signal: AbortSignal = this.#over.signal): Promise<void> {
     for (let written = 0; written < count; ) {
       const attempt = async () => {
         this.attempts++;
@@ -57,15 +57,15 @@ class Away {
   }
 }
 
-test("in an outage few attempts are made, however many lanes wait, and one lane asks whether it is over", async (context) => {
+test("in an outage few attempts are made, however many writers wait, and one asks whether it is over", async (context) => {
   const database = new Away(context);
-  const lanes = Promise.all(Array.from({ length: LANES }, () => database.lane(5)));
+  const writers = Promise.all(Array.from({ length: WRITERS }, () => database.writer(5)));
   await until(() => database.probes >= 20, "it has asked twenty times");
   assert.ok(database.breaker.isOpen);
-  // Those that were under way when it tripped, and the first lanes' second ones.
-  assert.ok(database.attempts <= LANES + 2, `${database.attempts} attempts`);
+  // Those that were under way when it tripped, and the first writers' second ones.
+  assert.ok(database.attempts <= WRITERS + 2, `${database.attempts} attempts`);
   database.isAway = false;
-  await lanes;
+  await writers;
   assert.ok(!database.breaker.isOpen);
   assert.deepEqual(
     database.lines.map(({ level }) => level),
@@ -76,7 +76,7 @@ test("in an outage few attempts are made, however many lanes wait, and one lane 
 
 test("a recovery begins with one attempt and doubles: no stampede", async (context) => {
   const database = new Away(context);
-  const lanes = Array.from({ length: LANES }, () => database.lane(20));
+  const writers = Array.from({ length: WRITERS }, () => database.writer(20));
   await until(() => database.probes >= 3, "it is open");
   database.most = 0;
   database.attempts = 0;
@@ -87,9 +87,9 @@ test("a recovery begins with one attempt and doubles: no stampede", async (conte
     if (breaker.isOpen) seen.push(database.sideBySide);
     return !breaker.isOpen;
   }, "it is closed again");
-  await Promise.all(lanes);
+  await Promise.all(writers);
   assert.ok(
-    seen.every((count) => count <= LANES / 2),
+    seen.every((count) => count <= WRITERS / 2),
     seen.join(),
   );
 });
@@ -97,14 +97,14 @@ test("a recovery begins with one attempt and doubles: no stampede", async (conte
 test("a database that answers but takes no write is asked less and less, and not flooded", async (context) => {
   const database = new Away(context);
   database.answersPing = true;
-  const lanes = Promise.all(Array.from({ length: LANES }, () => database.lane(1)));
+  const writers = Promise.all(Array.from({ length: WRITERS }, () => database.writer(1)));
   await until(() => database.probes >= 10, "it was asked ten times");
   assert.ok(
-    database.attempts <= LANES + 2 + database.probes,
+    database.attempts <= WRITERS + 2 + database.probes,
     `${database.attempts} attempts, ${database.probes} probes`,
   );
   database.isAway = false;
-  await lanes;
+  await writers;
 });
 
 test("single failures between successes trip nothing", async () => {
@@ -116,8 +116,8 @@ test("single failures between successes trip nothing", async () => {
 test("who waits can be told to leave; another asks on", async (context) => {
   const database = new Away(context);
   const leave = new AbortController();
-  const left = Promise.allSettled([database.lane(1, leave.signal), database.lane(1, leave.signal)]);
-  const stays = database.lane(1);
+  const left = Promise.allSettled([database.writer(1, leave.signal), database.writer(1, leave.signal)]);
+  const stays = database.writer(1);
   await until(() => database.probes >= 2, "it is open");
   leave.abort(new Error("the generation is over"));
   for (const { status } of await left) assert.equal(status, "rejected");

@@ -3,9 +3,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { murmur2, partitionForKey } from "../../../src/record-batch/murmur2.ts";
 import { withDeadline } from "../../../src/runtime/deadline.ts";
-import { LaneChoice, Lanes, laneOf } from "../../../src/sink/lanes.ts";
+import { LaneChoice, laneOf } from "../../../src/sink/lane-choice.ts";
+import { Lanes } from "../../../src/sink/lanes.ts";
 
-const PLAIN = { batching: "fixed", batchBytes: 1e9, bytesOf: () => 1 } as const;
+const PLAIN = { batching: "fixed", writers: 2, batchBytes: 1e9, bytesOf: () => 1 } as const;
 
 test("within one partition of a topic, keys still reach all lanes", () => {
   const keys = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`key-${i}`));
@@ -66,43 +67,198 @@ test("records of one key take one lane, whatever comes between them", () => {
   );
 });
 
-test("a lane writes all it was given, in order, one batch after the other; lanes write side by side", async () => {
+test("random pushes: each lane in order, one write of it at a time; as many batches side by side as there are writers, none too large", async () => {
+  const LANES = 5;
+  const push = fc.record({ lane: fc.nat({ max: LANES - 1 }), bytes: fc.integer({ min: 1, max: 9 }) });
+  const run = fc.record({ run: fc.nat({ max: LANES - 1 }) });
+  const rest = fc.constant("rest" as const);
+  const setting = fc.record({
+    batching: fc.constantFrom("auto", "fixed"),
+    writers: fc.integer({ min: 1, max: 4 }),
+    batchRecords: fc.integer({ min: 1, max: 20 }),
+    batchBytes: fc.integer({ min: 1, max: 60 }),
+  });
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.nat({ max: 4 }), { maxLength: 300, size: "max" }),
-      fc.integer({ min: 1, max: 20 }),
+      fc.array(fc.oneof({ weight: 20, arbitrary: push }, run, rest), { maxLength: 300, size: "max" }),
+      setting,
       fc.infiniteStream(fc.nat({ max: 3 })),
-      async (pushes, batchRecords, turns) => {
-        const written: number[][] = [[], [], [], [], []];
+      async (steps, options, turns) => {
+        const given: number[][] = Array.from({ length: LANES }, () => []);
+        const written: number[][] = Array.from({ length: LANES }, () => []);
         const busy = new Set<number>();
-        const lanes = new Lanes<{ lane: number; n: number }>({
-          ...PLAIN,
-          lanes: 5,
-          batchRecords,
+        let sideBySide = 0;
+        const pauseABit = async () => {
+          for (let i = turns.next().value as number; i > 0; i--) await new Promise(setImmediate);
+        };
+        const lanes = new Lanes<{ lane: number; n: number; bytes: number }>({
+          ...options,
+          lanes: LANES,
           batchTimeoutMs: 1,
+          bytesOf: ({ bytes }) => bytes,
           async write(batch) {
-            const lane = batch[0]?.lane as number;
-            assert.ok(batch.length <= batchRecords);
-            assert.ok(!busy.has(lane), "two writes of one lane at a time");
-            busy.add(lane);
-            for (let i = turns.next().value as number; i > 0; i--) await new Promise(setImmediate);
-            for (const item of batch) written[lane]?.push(item.n);
-            busy.delete(lane);
+            assert.ok(batch.length >= 1 && batch.length <= options.batchRecords, "records");
+            assert.ok(
+              batch.length === 1 || batch.reduce((sum, one) => sum + one.bytes, 0) <= options.batchBytes,
+              "bytes",
+            );
+            const own = new Set(batch.map(({ lane }) => lane));
+            assert.ok(busy.isDisjointFrom(own), "two writes of one lane at a time");
+            assert.ok(++sideBySide <= options.writers);
+            for (const lane of own) busy.add(lane);
+            await pauseABit();
+            for (const { lane, n } of batch) written[lane]?.push(n);
+            for (const lane of own) busy.delete(lane);
+            sideBySide--;
           },
         });
-        for (const [n, lane] of pushes.entries()) lanes.push(lane, { lane, n });
-        lanes.complete();
-        await lanes.finished;
-        for (const [lane, got] of written.entries()) {
-          assert.deepEqual(
-            got,
-            [...pushes.keys()].filter((n) => pushes[n] === lane),
-          );
+        for (const [n, step] of steps.entries()) {
+          if (step === "rest") {
+            lanes.pause();
+            await pauseABit();
+          } else if ("run" in step) {
+            given[step.run]?.push(-n);
+            lanes.run(step.run, async () => {
+              assert.ok(!busy.has(step.run), "work beside a write of its lane");
+              busy.add(step.run);
+              await pauseABit();
+              written[step.run]?.push(-n);
+              busy.delete(step.run);
+            });
+          } else {
+            given[step.lane]?.push(n);
+            lanes.push(step.lane, { ...step, n });
+          }
         }
+        lanes.complete();
+        await withDeadline(lanes.finished, 10_000, "The lanes");
+        assert.deepEqual(written, given);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 200 },
   );
+});
+
+test("a batch is filled from all lanes, and written when all of them together have enough", async () => {
+  const batches: number[][] = [];
+  const write = async (batch: readonly number[]) => void batches.push([...batch]);
+  const lanes = new Lanes<number>({ ...PLAIN, lanes: 100, batchRecords: 50, batchTimeoutMs: 3_600_000, write });
+  for (let i = 0; i < 120; i++) lanes.push(i % 100, i);
+  await new Promise(setImmediate);
+  assert.deepEqual(
+    batches.map(({ length }) => length),
+    [50, 50],
+  );
+  lanes.complete();
+  await lanes.finished;
+  assert.deepEqual(
+    batches.flat().toSorted((a, b) => a - b),
+    Array.from({ length: 120 }, (_, i) => i),
+  );
+});
+
+test("when the first lane's time is up, the others' records go along", async () => {
+  const batches: number[][] = [];
+  const first = Promise.withResolvers<void>();
+  const write = async (batch: readonly number[]) => {
+    batches.push([...batch]);
+    first.resolve();
+  };
+  const lanes = new Lanes<number>({ ...PLAIN, lanes: 8, batchRecords: 1_000, batchTimeoutMs: 20, write });
+  for (const n of [0, 1, 2]) lanes.push(n, n);
+  await withDeadline(first.promise, 5_000, "The write");
+  lanes.complete();
+  await lanes.finished;
+  assert.deepEqual(batches, [[0, 1, 2]]);
+});
+
+test("lanes whose batch is written go on together: the next one is as full", async () => {
+  const batches: number[] = [];
+  const gate = Promise.withResolvers<void>();
+  const write = async (batch: readonly number[]) => {
+    batches.push(batch.length);
+    if (batches.length === 1) await gate.promise;
+  };
+  const lanes = new Lanes<number>({ ...PLAIN, writers: 1, lanes: 40, batchRecords: 40, batchTimeoutMs: 1, write });
+  for (let i = 0; i < 80; i++) lanes.push(i % 40, i);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  gate.resolve();
+  lanes.complete();
+  await lanes.finished;
+  assert.deepEqual(batches, [40, 40]);
+});
+
+test("a lane that lacks something waits for it, and no other does", async () => {
+  const written: number[] = [];
+  const there = Promise.withResolvers<void>();
+  let isThere = false;
+  const asked: number[] = [];
+  const lanes = new Lanes<number>({
+    ...PLAIN,
+    ...{ batching: "auto", writers: 1, lanes: 4, batchRecords: 100, batchTimeoutMs: 1 },
+    isReady: (n) => n < 100 || isThere,
+    prepare: async (items) => {
+      asked.push(...items);
+      await there.promise;
+      isThere = true;
+    },
+    write: async (batch) => void written.push(...batch),
+  });
+  for (const [lane, n] of [
+    [0, 1],
+    [1, 100],
+    [2, 2],
+    [1, 3],
+  ] as const) {
+    lanes.push(lane, n);
+    lanes.pause();
+    await new Promise(setImmediate);
+  }
+  assert.deepEqual(written, [1, 2], "3 stands behind 100 in its lane");
+  there.resolve();
+  lanes.complete();
+  await lanes.finished;
+  assert.deepEqual([written, asked], [[1, 2, 100, 3], [100]]);
+});
+
+test("what is done in a lane holds no writer, and no other lane", async () => {
+  const written: number[] = [];
+  const over = Promise.withResolvers<void>();
+  const write = async (batch: readonly number[]) => void written.push(...batch);
+  const lanes = new Lanes<number>({
+    ...PLAIN,
+    ...{ batching: "auto", writers: 1, lanes: 3, batchRecords: 10, batchTimeoutMs: 1, write },
+  });
+  lanes.push(0, 1);
+  lanes.run(0, () => over.promise);
+  lanes.push(0, 2);
+  lanes.push(1, 3);
+  lanes.pause();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(written, [1, 3]);
+  over.resolve();
+  lanes.complete();
+  await lanes.finished;
+  assert.deepEqual(written, [1, 3, 2]);
+});
+
+test("once a write has failed nothing more is written, whatever is pushed", async () => {
+  let writes = 0;
+  const write = async () => {
+    writes++;
+    throw new Error("no");
+  };
+  const lanes = new Lanes<number>({ ...PLAIN, batching: "auto", lanes: 4, batchRecords: 2, batchTimeoutMs: 1, write });
+  lanes.push(0, 1);
+  lanes.pause();
+  await assert.rejects(lanes.finished, { message: "no" });
+  for (let i = 0; i < 100; i++) {
+    lanes.push(i % 4, i);
+    lanes.pause();
+  }
+  lanes.complete();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(writes, 1);
 });
 
 test("what comes in during a slow write is joined to full batches", async () => {
@@ -135,7 +291,7 @@ test("what comes in during a slow write is joined to full batches", async () => 
 test("what a cut by bytes holds beyond one batch is written too", async () => {
   const written: number[][] = [];
   const lanes = new Lanes<number>({
-    ...{ lanes: 1, batching: "auto", batchRecords: 100, batchBytes: 4, batchTimeoutMs: 5 },
+    ...{ lanes: 1, writers: 1, batching: "auto", batchRecords: 100, batchBytes: 4, batchTimeoutMs: 5 },
     bytesOf: (bytes) => bytes,
     write: async (batch) => void written.push([...batch]),
   });

@@ -58,7 +58,7 @@ class Scene {
       }),
     } as object);
     try {
-      await runSink(parts, sinkOptions({ ...PARK, lanes: 3, batchRecords: 4, ...options }));
+      await runSink(parts, sinkOptions({ ...PARK, lanes: 3, writers: 3, batchRecords: 4, ...options }));
       return "ended";
     } catch (error) {
       if (error instanceof Killed) return "killed";

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type KeyState, keyText } from "../../../src/dead-letter/parked-key.ts";
 import type { KafkaRecord } from "../../../src/record-batch/records.ts";
-import { writeInTurn } from "../../../src/sink/key-work.ts";
 import { ParkedSet, Poisoned, parkBehind, type Standing } from "../../../src/sink/parking.ts";
 import type { Task } from "../../../src/sink/plan.ts";
 import { detached, type InFlightRecord } from "../../../src/sink/progress.ts";
@@ -64,14 +63,4 @@ test("what lies behind a data error of its key is parked; a task hands over to a
   assert.equal(pending.tasks.length, 1);
   assert.deepEqual([pending.tasks[0]?.work, pending.tasks[0]?.replaced], [third.work, [first]]);
   assert.equal(poisoned.isBefore(item(null, 9).record), false);
-});
-
-test("work between the records of a lane is done in its turn", async () => {
-  const done: string[] = [];
-  const work = (name: string) => ({ run: async () => void done.push(name) });
-  const write = async (records: readonly InFlightRecord[]) =>
-    void done.push(records.map(({ record }) => record.offset).join());
-  await writeInTurn([item("a", 0), item("b", 1), work("x"), work("y"), item("a", 2)], write);
-  await writeInTurn([item("a", 3), item("a", 4)], write);
-  assert.deepEqual(done, ["0,1", "x", "y", "2", "3,4"]);
 });

@@ -114,7 +114,7 @@ test("what takes a slow database longer than its deadline is written in pieces t
     isTooMuch = length > 300;
   };
   target.fault = () => (isTooMuch ? { ...AWAY, isLate: true } : undefined);
-  await runSink(parts, sinkOptions({ lanes: 1, batchRecords: 2_000 }));
+  await runSink(parts, sinkOptions({ writers: 1, batchRecords: 2_000 }));
   assert.deepEqual(new Set(target.documents.keys()), idsOf(topic));
   assert.equal(orderViolations(target), 0);
   assert.equal(parts.deadLetters.buried.length, 0);
@@ -131,7 +131,7 @@ test("what fails at once is tried whole again: it is no matter of its size", asy
     failures--;
   };
   target.fault = () => (failures >= 0 ? AWAY : undefined);
-  await runSink(parts, sinkOptions({ lanes: 1, batchRecords: 2_000 }));
+  await runSink(parts, sinkOptions({ writers: 1, batchRecords: 2_000 }));
   const [first, ...others] = target.batches.map(({ size }) => size);
   assert.deepEqual(others.slice(0, 2), [first, first]);
 });

@@ -44,7 +44,8 @@ for (const seed of seeds(8)) {
       if (random() < 0.1) throw new SpillwayError("TIMEOUT", "no answer", { retryable: true });
     };
     const batchRecords = 1 + Math.floor(random() * 200);
-    await runSink(parts, sinkOptions({ lanes: 1 + Math.floor(random() * 16), batchRecords, inFlightRecords: 2_000 }));
+    const [lanes, writers] = [1 + Math.floor(random() * 300), 1 + Math.floor(random() * 16)];
+    await runSink(parts, sinkOptions({ lanes, writers, batchRecords, inFlightRecords: 2_000 }));
 
     assert.equal(orderViolations(parts.target), 0);
     assert.deepEqual(buriedIds(parts), bad);
@@ -167,7 +168,7 @@ test("bytes in flight are bounded too", async () => {
   let most = 0;
   parts.target.gate = async () => {
     most = Math.max(most, parts.stats.bytesInFlight);
-    await new Promise(setImmediate);
+    for (let turn = 0; turn < 30; turn++) await new Promise(setImmediate);
   };
   await runSink(parts, sinkOptions({ inFlightBytes: 500_000, batchRecords: 5 }));
   assert.equal(parts.target.documents.size, 300);
@@ -217,7 +218,7 @@ test("records without keys are written side by side", async () => {
   parts.target.gate = async () => {
     for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
   };
-  await runSink(parts, sinkOptions({ lanes: 8 }));
+  await runSink(parts, sinkOptions({ writers: 8, batchRecords: 100 }));
   assert.equal(parts.target.documents.size, 5_000);
   assert.ok(parts.target.mostWriting >= 4, `${parts.target.mostWriting} at a time`);
   assert.ok(parts.target.batches.every(({ ordered }) => !ordered));
