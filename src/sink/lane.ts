@@ -1,8 +1,11 @@
 import { bufferTime, concatMap, filter, type Observable, Subject, take } from "rxjs";
-import type { BatchBounds, Filling } from "./batching.ts";
+import type { BatchBounds } from "./batching.ts";
+import type { Queue } from "./oldest-first.ts";
 
 export interface LaneOptions<T> extends BatchBounds {
   readonly bytesOf: (item: T) => number;
+  /** Grows with each item that is pushed, into whatever lane. */
+  readonly orderOf: (item: T) => number;
   /** False of a record that lacks something that writing it takes, such as a schema. */
   readonly isReady?: ((item: T) => boolean) | undefined;
   /** Gets what these lack. Their lane waits for it, and no other. */
@@ -33,7 +36,7 @@ class Work {
  *
  * bufferTime drops its buffer when it is unsubscribed: a lane ends by `complete` alone.
  */
-export class Lane<T> {
+export class Lane<T> implements Queue<T> {
   readonly written: Observable<void>;
   readonly #options: LaneOptions<T>;
   readonly #host: LaneHost<T>;
@@ -43,6 +46,8 @@ export class Lane<T> {
   #openBytes = 0;
   /** Cut and not yet being written. */
   readonly #waiting: (T | Work)[] = [];
+  /** As many of those at the front are in the batch that is being filled. */
+  #taken = 0;
   /** As many of those at the front lack nothing. */
   #prepared = 0;
   #records = 0;
@@ -103,22 +108,28 @@ export class Lane<T> {
     this.#opened.complete();
   }
 
-  /** Moves records off its front into a batch. Yields how many. */
-  fill(batch: Filling<T>): number {
-    this.cut();
-    const { bytesOf, isReady } = this.#options;
-    let taken = 0;
-    for (const item of this.#waiting) {
-      if (item instanceof Work || (taken >= this.#prepared && isReady?.(item) === false)) break;
-      const bytes = bytesOf(item);
-      if (!batch.add(item, bytes)) break;
-      this.#bytes -= bytes;
-      taken++;
-    }
+  /** What may be written next; undefined where there is nothing, or it lacks something, or something else is to be done. */
+  head(): T | undefined {
+    const item = this.#waiting[this.#taken];
+    if (item === undefined || item instanceof Work) return undefined;
+    return this.#taken < this.#prepared || this.#options.isReady?.(item) !== false ? item : undefined;
+  }
+
+  shift(): void {
+    const head = this.head();
+    if (head === undefined) return;
+    this.#taken++;
+    this.#records--;
+    this.#bytes -= this.#options.bytesOf(head);
+  }
+
+  /** After what was taken: yields whether that was anything. */
+  settle(): boolean {
+    const taken = this.#taken;
     this.#waiting.splice(0, taken);
     this.#prepared = Math.max(0, this.#prepared - taken);
-    this.#records -= taken;
-    return taken;
+    this.#taken = 0;
+    return taken > 0;
   }
 
   #next(item: T | Work): void {

@@ -1,6 +1,7 @@
 import { finalize, lastValueFrom, merge } from "rxjs";
 import { type Batching, Filling, isWorthWaiting, Rate, RecentMean } from "./batching.ts";
 import { Lane, type LaneOptions } from "./lane.ts";
+import { OldestFirst } from "./oldest-first.ts";
 
 export interface LanesOptions<T> extends LaneOptions<T>, Batching {
   readonly lanes: number;
@@ -14,8 +15,9 @@ export interface LanesOptions<T> extends LaneOptions<T>, Batching {
  * Many lanes, which keep the order, and a few writers, which take what all lanes have gathered: a batch is full however
  * thinly records are spread, and whatever holds one lane up leaves the others alone.
  *
- * Invariants: what a lane was given is written in that order, one part after the other. A writer that is idle takes the
- * lane that waits longest first, and fills its batch from others, whether or not these have reached a bound of their own.
+ * Invariants: what a lane was given is written in that order, one part after the other. A batch is of what came first in
+ * all lanes that aren't being written, whether or not these have reached a bound of their own; of a part of the lanes where
+ * there is enough for several writers.
  *
  * RxJS knows no backpressure: whoever pushes bounds what is in flight.
  */
@@ -33,8 +35,7 @@ export class Lanes<T> {
   #openRecords = 0;
   #openBytes = 0;
   #idleWriters: number;
-  /** While a batch is filled, lanes that are cut for it wait for it. */
-  #isFilling = false;
+  #isBeginning = false;
   /** Lanes that nobody subscribes to any more can't be cut. */
   #isOver = false;
   /** Resolves when all lanes have written everything, after `complete`. Rejects at the first write that does. */
@@ -58,12 +59,12 @@ export class Lanes<T> {
     const to = this.#lanes[lane] as Lane<T>;
     this.#pushed++;
     if (!to.isBusy) {
-      this.#open.add(to);
+      if (!to.isOpen) this.#open.add(to);
       this.#openRecords++;
       this.#openBytes += this.#options.bytesOf(item);
     }
     to.push(item);
-    this.#fillIdle(() => this.#isBatchFull());
+    if (this.#isBatchFull()) this.#beginSoon();
   }
 
   /** Does something in a lane behind the records that it has, and before those that come; no writer waits for it. */
@@ -75,7 +76,7 @@ export class Lanes<T> {
   pause(): void {
     this.#arrivals.add(this.#pushed, performance.now());
     this.#pushed = 0;
-    this.#hurry();
+    this.#beginSoon();
   }
 
   /** Flushes what is gathered; no more can be pushed. */
@@ -94,13 +95,13 @@ export class Lanes<T> {
     this.#open.add(lane);
     this.#openRecords += lane.records;
     this.#openBytes += lane.bytes;
-    this.#hurry();
+    this.#beginSoon();
   }
 
   #turn(lane: Lane<T>): Promise<void> {
     const turn = Promise.withResolvers<void>();
     this.#ready.set(lane, turn);
-    this.#begin();
+    this.#beginSoon();
     return turn.promise;
   }
 
@@ -108,32 +109,32 @@ export class Lanes<T> {
     return this.#openRecords >= this.#options.batchRecords || this.#openBytes >= this.#options.batchBytes;
   }
 
-  #hurry(): void {
+  /** Whether idle writers should wait for more, where no lane has reached a bound. */
+  #isWaitingWorth(): boolean {
     const { batching, writers } = this.#options;
     const recordsPerMs = this.#arrivals.perMs(performance.now()) / writers;
-    const traffic = { recordsPerMs, writeMs: this.#writes.value };
-    const waits = batching === "fixed" || isWorthWaiting(traffic, this.#options);
-    this.#fillIdle(() => !waits || this.#isBatchFull());
+    return batching === "fixed" || isWorthWaiting({ recordsPerMs, writeMs: this.#writes.value }, this.#options);
   }
 
-  /** Has idle writers begin with open lanes, for as long as it should be. */
-  #fillIdle(shouldBe: () => boolean): void {
-    while (!this.#isOver && this.#idleWriters > 0 && this.#open.size > 0 && shouldBe()) this.#cutNext();
-  }
-
-  /** The lane is busy then, and ready unless it lacks something. */
-  #cutNext(): void {
-    const [lane] = this.#open;
-    lane?.cut();
+  /** Not before all lanes have gone on whose batch has been written in this turn: the next one is filled from them, too. */
+  #beginSoon(): void {
+    if (this.#isBeginning || this.#idleWriters === 0) return;
+    this.#isBeginning = true;
+    queueMicrotask(() => {
+      this.#isBeginning = false;
+      if (!this.#isOver) this.#begin();
+    });
   }
 
   #begin(): void {
-    if (this.#isFilling) return;
-    while (!this.#isOver && this.#idleWriters > 0 && this.#ready.size > 0) void this.#writeNext();
+    const waits = this.#isWaitingWorth();
+    const shouldBegin = () => this.#ready.size > 0 || (this.#open.size > 0 && (!waits || this.#isBatchFull()));
+    while (this.#idleWriters > 0 && shouldBegin()) void this.#writeNext();
   }
 
   async #writeNext(): Promise<void> {
     const { items, turns } = this.#nextBatch();
+    if (items.length === 0) return; // all of its lanes lack something
     this.#idleWriters--;
     const startedAt = performance.now();
     try {
@@ -143,30 +144,38 @@ export class Lanes<T> {
       return; // never idle again: nothing more is to be written
     }
     this.#writes.add(performance.now() - startedAt);
-    for (const turn of turns) turn.resolve();
-    await undefined; // all of its lanes go on first, so that the next batch may be filled from them too
     this.#idleWriters++;
-    this.#begin();
-    this.#hurry();
+    for (const turn of turns) turn.resolve();
+    this.#beginSoon();
   }
 
+  /**
+   * The oldest records of the lanes of one writer, in the order in which they came: a database writes neighbours together,
+   * and ids that come from a record's origin are neighbours in their index as well.
+   */
   #nextBatch(): { readonly items: readonly T[]; readonly turns: readonly PromiseWithResolvers<void>[] } {
+    const { orderOf, bytesOf } = this.#options;
+    const lanes = this.#share();
+    for (const lane of lanes) lane.cut();
+    const ready = lanes.filter((lane) => this.#ready.has(lane));
+    const oldest = new OldestFirst(ready, orderOf);
     const batch = new Filling<T>(this.#options);
-    const turns = [];
-    this.#isFilling = true;
-    while (!batch.isFull) {
-      const [next] = this.#ready;
-      if (next === undefined) {
-        if (this.#open.size === 0) break;
-        this.#cutNext();
-        continue;
-      }
-      const [lane, turn] = next;
-      if (lane.fill(batch) === 0) break; // it had no room for the first of them
-      this.#ready.delete(lane);
-      turns.push(turn);
+    for (let item = oldest.head(); item !== undefined && batch.add(item, bytesOf(item)); item = oldest.head()) {
+      oldest.shift();
     }
-    this.#isFilling = false;
+    const turns = ready.flatMap((lane) => {
+      const turn = lane.settle() ? this.#ready.get(lane) : undefined;
+      if (turn === undefined) return [];
+      this.#ready.delete(lane);
+      return [turn];
+    });
     return { items: batch.items, turns };
+  }
+
+  /** The lanes for the next batch: all that aren't being written, or where others are idle too and there is more, a part. */
+  #share(): readonly Lane<T>[] {
+    const all = [...this.#ready.keys(), ...this.#open];
+    const records = all.reduce((sum, lane) => sum + lane.records, 0);
+    return records <= this.#options.batchRecords ? all : all.slice(0, Math.ceil(all.length / this.#idleWriters));
   }
 }

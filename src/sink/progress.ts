@@ -23,6 +23,8 @@ export interface InFlightRecord {
   readonly keyHash: number | undefined;
   /** Of key, value and headers. */
   readonly bytes: number;
+  /** Its place among all that were read. */
+  readonly sequence: number;
   readonly slice: Slice;
 }
 
@@ -57,6 +59,7 @@ export class Progress {
   readonly #observer: SinkObserver | undefined;
   /** By partition: where its log ended when something was last fetched of it. */
   readonly #ends = new Map<string, bigint>();
+  #sequence = 0;
 
   constructor(
     positions: readonly Position[],
@@ -101,7 +104,8 @@ export class Progress {
       const sizes = records.map(bytesOf);
       const slice = this.#begin(frontier, sizes, poisons, nextOffset);
       const inFlight = records.map((record, i) => {
-        return { record, topicId, keyHash: hashOf(record.key), bytes: sizes[i] ?? 0, slice };
+        const [keyHash, sequence] = [hashOf(record.key), this.#sequence++];
+        return { record, topicId, keyHash, bytes: sizes[i] ?? 0, sequence, slice };
       });
       for (const poison of poisons) bury?.({ poison, topicId, slice });
       records = [];
@@ -185,7 +189,7 @@ export function detached(record: KafkaRecord, topicId: string): InFlightRecord {
     remaining: Infinity,
     readAt: 0,
   };
-  return { record, topicId, keyHash: hashOf(record.key), bytes: bytesOf(record), slice };
+  return { record, topicId, keyHash: hashOf(record.key), bytes: bytesOf(record), sequence: 0, slice };
 }
 
 function hashOf(key: Buffer | null): number | undefined {

@@ -124,6 +124,7 @@ async function sinkGeneration(generation: Generation, parts: GenerationParts, op
   const lanes = new Lanes<InFlightRecord>({
     ...options,
     bytesOf: ({ bytes }) => bytes,
+    orderOf: ({ sequence }) => sequence,
     isReady: decoder.knows && (({ record: { value } }) => value === null || decoder.knows?.(value) === true),
     prepare: (records) => prepareDecoding(records, writing),
     write: (batch) => writeBatch(batch, writing),

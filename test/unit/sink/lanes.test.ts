@@ -6,7 +6,11 @@ import { withDeadline } from "../../../src/runtime/deadline.ts";
 import { LaneChoice, laneOf } from "../../../src/sink/lane-choice.ts";
 import { Lanes } from "../../../src/sink/lanes.ts";
 
-const PLAIN = { batching: "fixed", writers: 2, batchBytes: 1e9, bytesOf: () => 1 } as const;
+const PLAIN = { batching: "fixed", writers: 2, batchBytes: 1e9, bytesOf: () => 1, orderOf: (n: number) => n } as const;
+
+function range(from: number, to: number): readonly number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}
 
 test("within one partition of a topic, keys still reach all lanes", () => {
   const keys = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`key-${i}`));
@@ -96,12 +100,14 @@ test("random pushes: each lane in order, one write of it at a time; as many batc
           lanes: LANES,
           batchTimeoutMs: 1,
           bytesOf: ({ bytes }) => bytes,
+          orderOf: ({ n }) => n,
           async write(batch) {
             assert.ok(batch.length >= 1 && batch.length <= options.batchRecords, "records");
             assert.ok(
               batch.length === 1 || batch.reduce((sum, one) => sum + one.bytes, 0) <= options.batchBytes,
               "bytes",
             );
+            for (const [i, { n }] of batch.entries()) assert.ok(i === 0 || n > (batch[i - 1]?.n ?? 0), "as they came");
             const own = new Set(batch.map(({ lane }) => lane));
             assert.ok(busy.isDisjointFrom(own), "two writes of one lane at a time");
             assert.ok(++sideBySide <= options.writers);
@@ -139,22 +145,15 @@ test("random pushes: each lane in order, one write of it at a time; as many batc
   );
 });
 
-test("a batch is filled from all lanes, and written when all of them together have enough", async () => {
+test("a batch is filled from all lanes, once all of them together have enough", async () => {
   const batches: number[][] = [];
   const write = async (batch: readonly number[]) => void batches.push([...batch]);
   const lanes = new Lanes<number>({ ...PLAIN, lanes: 100, batchRecords: 50, batchTimeoutMs: 3_600_000, write });
   for (let i = 0; i < 120; i++) lanes.push(i % 100, i);
   await new Promise(setImmediate);
-  assert.deepEqual(
-    batches.map(({ length }) => length),
-    [50, 50],
-  );
   lanes.complete();
   await lanes.finished;
-  assert.deepEqual(
-    batches.flat().toSorted((a, b) => a - b),
-    Array.from({ length: 120 }, (_, i) => i),
-  );
+  assert.deepEqual(batches, [range(0, 50), range(50, 100), range(100, 120)], "what came first goes first");
 });
 
 test("when the first lane's time is up, the others' records go along", async () => {
@@ -189,6 +188,7 @@ test("lanes whose batch is written go on together: the next one is as full", asy
 });
 
 test("a lane that lacks something waits for it, and no other does", async () => {
+  const LACKS = 2;
   const written: number[] = [];
   const there = Promise.withResolvers<void>();
   let isThere = false;
@@ -196,7 +196,7 @@ test("a lane that lacks something waits for it, and no other does", async () => 
   const lanes = new Lanes<number>({
     ...PLAIN,
     ...{ batching: "auto", writers: 1, lanes: 4, batchRecords: 100, batchTimeoutMs: 1 },
-    isReady: (n) => n < 100 || isThere,
+    isReady: (n) => n !== LACKS || isThere,
     prepare: async (items) => {
       asked.push(...items);
       await there.promise;
@@ -206,19 +206,19 @@ test("a lane that lacks something waits for it, and no other does", async () => 
   });
   for (const [lane, n] of [
     [0, 1],
-    [1, 100],
-    [2, 2],
-    [1, 3],
+    [1, LACKS],
+    [2, 3],
+    [1, 4],
   ] as const) {
     lanes.push(lane, n);
     lanes.pause();
     await new Promise(setImmediate);
   }
-  assert.deepEqual(written, [1, 2], "3 stands behind 100 in its lane");
+  assert.deepEqual(written, [1, 3], "4 stands behind it in its lane");
   there.resolve();
   lanes.complete();
   await lanes.finished;
-  assert.deepEqual([written, asked], [[1, 2, 100, 3], [100]]);
+  assert.deepEqual([written, asked], [[1, 3, LACKS, 4], [LACKS]]);
 });
 
 test("what is done in a lane holds no writer, and no other lane", async () => {
@@ -249,16 +249,39 @@ test("once a write has failed nothing more is written, whatever is pushed", asyn
     throw new Error("no");
   };
   const lanes = new Lanes<number>({ ...PLAIN, batching: "auto", lanes: 4, batchRecords: 2, batchTimeoutMs: 1, write });
-  lanes.push(0, 1);
+  lanes.push(0, 0);
   lanes.pause();
   await assert.rejects(lanes.finished, { message: "no" });
-  for (let i = 0; i < 100; i++) {
+  for (let i = 1; i < 100; i++) {
     lanes.push(i % 4, i);
     lanes.pause();
   }
   lanes.complete();
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(writes, 1);
+});
+
+test("where more than a batch waits, idle writers share the lanes", async () => {
+  const batches: number[][] = [];
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const write = async (batch: readonly number[]) => {
+    batches.push([...batch]);
+    await gates[batches.length === 1 ? 0 : 1]?.promise;
+  };
+  const lanes = new Lanes<number>({ ...PLAIN, lanes: 2, batchRecords: 10, batchTimeoutMs: 3_600_000, write });
+  for (const n of range(0, 10)) lanes.push(n % 2, n);
+  await new Promise(setImmediate);
+  assert.deepEqual(batches, [range(0, 10)], "no more was there: nothing to share");
+  for (const n of range(10, 30)) lanes.push(n % 2, n);
+  await new Promise(setImmediate);
+  gates[0]?.resolve();
+  await new Promise(setImmediate);
+  const even = (n: number) => n % 2 === 0;
+  assert.deepEqual(batches.slice(1), [range(10, 30).filter(even), range(10, 30).filter((n) => !even(n))]);
+  gates[1]?.resolve();
+  lanes.complete();
+  await lanes.finished;
+  assert.equal(batches.flat().length, 30);
 });
 
 test("what comes in during a slow write is joined to full batches", async () => {
@@ -275,7 +298,7 @@ test("what comes in during a slow write is joined to full batches", async () => 
     },
   });
   for (let round = 0; round < 40; round++) {
-    for (let i = 0; i < 10; i++) lanes.push(0, i);
+    for (let i = 0; i < 10; i++) lanes.push(0, 10 * round + i);
     await new Promise((resolve) => setTimeout(resolve, 3)); // longer than a cut: each ten are cut on their own
   }
   first.resolve();
@@ -290,12 +313,13 @@ test("what comes in during a slow write is joined to full batches", async () => 
 
 test("what a cut by bytes holds beyond one batch is written too", async () => {
   const written: number[][] = [];
-  const lanes = new Lanes<number>({
+  const lanes = new Lanes<{ n: number; bytes: number }>({
     ...{ lanes: 1, writers: 1, batching: "auto", batchRecords: 100, batchBytes: 4, batchTimeoutMs: 5 },
-    bytesOf: (bytes) => bytes,
-    write: async (batch) => void written.push([...batch]),
+    bytesOf: ({ bytes }) => bytes,
+    orderOf: ({ n }) => n,
+    write: async (batch) => void written.push(batch.map(({ bytes }) => bytes)),
   });
-  for (const bytes of [3, 15, 3, 3, 1, 1, 2]) lanes.push(0, bytes);
+  for (const [n, bytes] of [3, 15, 3, 3, 1, 1, 2].entries()) lanes.push(0, { n, bytes });
   lanes.complete();
   await lanes.finished;
   assert.deepEqual(written, [[3], [15], [3], [3, 1], [1, 2]]);
