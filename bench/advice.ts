@@ -12,7 +12,7 @@ import { startServices } from "../services/services.ts";
 import type { AdviceReport } from "../src/advice/report.ts";
 import { figure } from "../src/advice/words.ts";
 import { MIS_SET, type MisSet, NO_USE, type Try } from "./advice/cases.ts";
-import { floodRate } from "./advice/figures.ts";
+import { floodRate, repeatedByCrash } from "./advice/figures.ts";
 import { askAdvice, flagsOf, type Ground, type RunningGroup, startGroup } from "./advice/group.ts";
 import { buildCli, CLI } from "./built-cli.ts";
 import { describeMachine } from "./machine.ts";
@@ -28,6 +28,7 @@ const QUIET = { recordsPerSecond: 4, keys: 4, pollMs: 5, warmupMs: 2_000 };
 const QUIET_SECONDS = 6;
 const ADVISE_SECONDS = 4;
 const DEADLINE_MS = 60 * 60_000;
+const PARTITIONS = 3;
 
 interface Followed {
   readonly rule: string;
@@ -70,9 +71,16 @@ await using store = new MongoStore(services.mongoUrl);
 const proxies = new Proxies(services.toxiproxy, "mongodb", new URL(services.mongoUrl).host);
 const ground: Ground = { cli: CLI, kafka: topics.kafka, log, reaper, store, proxies };
 
+const FOLLOW = { "documents/s": followInFlood, ms: followQuietly, "documents again": followInCrash } as const;
+/** What the advice calls it. */
+const EFFECT_OF = {
+  "documents/s": "records/s at most",
+  ms: "ms from read to written",
+  "documents again": "records repeated by a crash",
+} as const;
 const followed: Followed[] = [];
 for (const misSet of MIS_SET.filter(({ rule }) => only?.includes(rule) ?? true)) {
-  const row = misSet.figure === "ms" ? await followQuietly(misSet) : await followInFlood(misSet);
+  const row = await FOLLOW[misSet.figure](misSet);
   print(JSON.stringify(row));
   followed.push(row);
 }
@@ -91,7 +99,7 @@ if (values.json !== undefined) {
 }
 
 async function followInFlood(misSet: MisSet): Promise<Followed> {
-  const topic = await floodTopic(3, undefined);
+  const topic = await floodTopic(PARTITIONS, undefined);
   const measure = async (running: RunningGroup) => await floodRate(running, FLOOD);
   const { figure: before, report } = await underLoad(misSet, topic, misSet.args, async (running) => {
     const rate = await measure(running);
@@ -103,7 +111,7 @@ async function followInFlood(misSet: MisSet): Promise<Followed> {
 
 async function followQuietly(misSet: MisSet): Promise<Followed> {
   const topic = `quiet-${misSet.rule.toLowerCase()}`;
-  await topics.create(topic, 3);
+  await topics.create(topic, PARTITIONS);
   const quiet = { ...QUIET, ...ground, topic, mongoUrl: services.mongoUrl, signal };
   const measure = async ({ place }: RunningGroup, during: () => Promise<void>) =>
     (await quietTopic({ ...quiet, place }, during)).p50Ms;
@@ -117,6 +125,22 @@ async function followQuietly(misSet: MisSet): Promise<Followed> {
   const after = await underLoad(misSet, topic, [...misSet.args, ...flagsOf(report)], (running) =>
     measure(running, () => pause(QUIET_SECONDS * 1_000)),
   );
+  return rowOf(misSet, report, before, after);
+}
+
+async function followInCrash(misSet: MisSet): Promise<Followed> {
+  const topic = await floodTopic(PARTITIONS, undefined);
+  const crash = (running: RunningGroup) =>
+    repeatedByCrash(running, () => topics.committed(running.group, topic, PARTITIONS));
+  const { figure: before, report } = await underLoad(misSet, topic, misSet.args, async (running) => {
+    await floodRate(running, FLOOD);
+    const asked = await askAdvice(ground, running, ADVISE_SECONDS);
+    return { figure: await crash(running), report: asked };
+  });
+  const after = await underLoad(misSet, topic, [...misSet.args, ...flagsOf(report)], async (running) => {
+    await floodRate(running, FLOOD);
+    return await crash(running);
+  });
   return rowOf(misSet, report, before, after);
 }
 
@@ -154,7 +178,7 @@ async function floodTopic(partitions: number, keys: number | undefined): Promise
 }
 
 function rowOf(misSet: MisSet, report: AdviceReport, before: number, after: number): Followed {
-  const about = misSet.figure === "ms" ? "ms from read to written" : "records/s at most";
+  const about = EFFECT_OF[misSet.figure];
   // Each piece of advice counts on those before it.
   const effect = report.advice.findLast(({ effect }) => effect?.of === about)?.effect;
   return {
@@ -188,7 +212,7 @@ function expectedCell({ expected }: Followed): string {
 function verdict({ after, expected, figure: of }: Followed): string {
   if (expected === undefined) return "no figure of it";
   if (after >= expected.least && after <= expected.most) return "yes";
-  return after < expected.least === (of === "ms") ? "better" : "worse";
+  return after < expected.least === (of !== "documents/s") ? "better" : "worse";
 }
 
 function triedTable(rows: readonly Tried[]): string {

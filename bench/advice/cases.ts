@@ -1,7 +1,10 @@
 import type { AdviceCode } from "../../src/advice/advice.ts";
 
-/** A flood's figure is documents a second, a quiet topic's milliseconds from when a record is due until it can be read. */
-export type Figure = "documents/s" | "ms";
+/**
+ * A flood's figure is documents a second, a quiet topic's milliseconds from when a record is due until it can be read, and
+ * a crash's the documents that were written and not committed.
+ */
+export type Figure = "documents/s" | "ms" | "documents again";
 
 /** A group under settings that are wrong, and the rule that should say so. */
 export interface MisSet {
@@ -29,6 +32,7 @@ export const MIS_SET: readonly MisSet[] = [
     args: ["--batching", "fixed", "--batch-records", "5000", "--batch-timeout-ms", "5000"],
   },
   { rule: "COMMITS_OFTEN", figure: "documents/s", latencyMs: 0, args: ["--commit-interval-ms", "10"] },
+  { rule: "COMMITS_SELDOM", figure: "documents again", latencyMs: 0, args: ["--commit-interval-ms", "20000"] },
   { rule: "FETCH_WAITS", figure: "ms", latencyMs: 20, args: ["--fetch-min-bytes", "10240"] },
 ];
 
@@ -68,6 +72,13 @@ export const NO_USE: readonly NoUse[] = [
     ],
   },
   { rule: "HOT_KEY", partitions: 3, keys: 1, tried: [AS_IT_IS, MORE_WRITERS] },
+  // All records of one key are in one partition.
+  {
+    rule: "UNEVEN_PARTITIONS",
+    partitions: 3,
+    keys: 1,
+    tried: [AS_IT_IS, { ...AS_IT_IS, what: "3 instances", instances: 3 }],
+  },
   {
     rule: "IDLE_INSTANCES",
     partitions: 3,

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import type { Logger } from "pino";
 import { freePort, isListening } from "../../services/ports.ts";
 import type { Reaper } from "../../services/reaper.ts";
+import type { ServiceProcess } from "../../services/service-process.ts";
 import { waitUntil } from "../../services/wait-until.ts";
 import type { AdviceReport } from "../../src/advice/report.ts";
 import type { KafkaOptions } from "../../src/kafka/options.ts";
@@ -42,6 +43,8 @@ export interface RunningGroup extends AsyncDisposable {
   readonly from: readonly string[];
   readonly place: Place;
   readonly group: string;
+  /** SIGKILL, to all of them. */
+  readonly crash: () => Promise<void>;
 }
 
 export async function startGroup(ground: Ground, options: GroupOptions): Promise<RunningGroup> {
@@ -53,6 +56,7 @@ export async function startGroup(ground: Ground, options: GroupOptions): Promise
   stack.defer(() => place.drop());
   const url = `mongodb://${await proxies.address(latencyMs)}/?directConnection=true`;
   const from: string[] = [];
+  const processes: ServiceProcess[] = [];
   for (let i = 0; i < instances; i++) {
     const port = await freePort();
     const name = `${group}-${i}`;
@@ -67,6 +71,7 @@ export async function startGroup(ground: Ground, options: GroupOptions): Promise
       ],
       env: { ...globalThis.process.env, ...env },
     });
+    processes.push(process);
     stack.defer(() => process.kill("SIGTERM"));
     const isThere = async () => {
       if (!process.running) throw await endedByItself(process);
@@ -76,7 +81,8 @@ export async function startGroup(ground: Ground, options: GroupOptions): Promise
     from.push(`http://127.0.0.1:${port}`);
   }
   const running = stack.move();
-  return { from, place, group, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  const crash = async () => void (await Promise.all(processes.map((process) => process.kill("SIGKILL"))));
+  return { from, place, group, crash, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 /** What `spillway advise` says of a group, asked as anybody would ask it. */

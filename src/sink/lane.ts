@@ -1,4 +1,4 @@
-import { bufferTime, concatMap, filter, type Observable, Subject, take } from "rxjs";
+import { bufferTime, concatAll, concatMap, type Observable, Subject, take, tap } from "rxjs";
 import type { BatchBounds } from "./batching.ts";
 import type { Queue } from "./oldest-first.ts";
 
@@ -18,7 +18,7 @@ export interface LaneHost<T> {
   readonly turn: (lane: Lane<T>) => Promise<void>;
   /** The lane has begun to write, or to do something else in its turn. */
   readonly busy: (lane: Lane<T>) => void;
-  /** All that was cut is written. */
+  /** All that was due is written. */
   readonly rested: (lane: Lane<T>) => void;
 }
 
@@ -40,12 +40,14 @@ export class Lane<T> implements Queue<T> {
   readonly written: Observable<void>;
   readonly #options: LaneOptions<T>;
   readonly #host: LaneHost<T>;
-  readonly #opened = new Subject<Observable<T | Work>>();
+  readonly #opened = new Subject<Observable<(T | Work)[]>>();
   /** What came since the last cut; undefined: nothing. So a lane without records has no timer. */
   #open: Subject<T | Work> | undefined;
-  #openBytes = 0;
+  /** What came while the lane was busy. It needs no timer either, and under a flood most does. */
+  #behind: (T | Work)[] = [];
+  #behindSince = 0;
   /** Cut and not yet being written. */
-  readonly #waiting: (T | Work)[] = [];
+  #waiting: (T | Work)[] = [];
   /** As many of those at the front are in the batch that is being filled. */
   #taken = 0;
   /** As many of those at the front lack nothing. */
@@ -57,15 +59,14 @@ export class Lane<T> implements Queue<T> {
   constructor(options: LaneOptions<T>, host: LaneHost<T>) {
     this.#options = options;
     this.#host = host;
-    const { batchTimeoutMs, batchRecords } = options;
     this.written = this.#opened.pipe(
-      concatMap((records) => records.pipe(bufferTime(batchTimeoutMs, null, batchRecords), take(1))),
-      filter((part) => this.#beginsWriting(part)),
+      concatAll(),
+      tap((part) => this.#begin(part)),
       concatMap(() => this.#write()),
     );
   }
 
-  /** From a cut until all that was cut by then is written. */
+  /** From a cut until nothing that is due is left to be written. */
   get isBusy(): boolean {
     return this.#isBusy;
   }
@@ -85,22 +86,28 @@ export class Lane<T> implements Queue<T> {
   }
 
   push(item: T): void {
-    const bytes = this.#options.bytesOf(item);
     this.#records++;
-    this.#bytes += bytes;
-    this.#openBytes += bytes;
-    this.#next(item);
-    if (this.#openBytes >= this.#options.batchBytes) this.cut();
+    this.#bytes += this.#options.bytesOf(item);
+    if (this.#isBusy) {
+      if (this.#behind.length === 0) this.#behindSince = performance.now();
+      this.#behind.push(item);
+      return;
+    }
+    this.#gather(item, this.#options.batchTimeoutMs);
+    if (this.#bytes >= this.#options.batchBytes) this.cut();
   }
 
   /** Does something behind the records that it has, and before those that come; no writer waits for it. */
   run(work: () => Promise<void>): void {
-    this.#next(new Work(work));
+    if (this.#isBusy) this.#behind.push(new Work(work));
+    else this.#gather(new Work(work), this.#options.batchTimeoutMs);
     this.cut();
   }
 
+  /** What it has is due. */
   cut(): void {
-    this.#open?.complete();
+    if (this.#isBusy) this.#join();
+    else this.#open?.complete();
   }
 
   complete(): void {
@@ -132,27 +139,31 @@ export class Lane<T> implements Queue<T> {
     return taken > 0;
   }
 
-  #next(item: T | Work): void {
+  #gather(item: T | Work, forMs: number): void {
     if (this.#open === undefined) {
       this.#open = new Subject();
-      this.#opened.next(this.#open);
+      this.#opened.next(this.#open.pipe(bufferTime(forMs, null, this.#options.batchRecords), take(1)));
     }
     this.#open.next(item);
   }
 
-  /** What is cut while a write goes on is that write's to go on with: so no turns queue up, however many are cut. */
-  #beginsWriting(part: readonly (T | Work)[]): boolean {
+  #begin(part: readonly (T | Work)[]): void {
     this.#open = undefined;
-    this.#openBytes = 0;
     for (const item of part) this.#waiting.push(item);
-    if (this.#isBusy) return false;
     this.#isBusy = true;
     this.#host.busy(this);
-    return true;
+  }
+
+  /** What came behind that which waits is cut with it. */
+  #join(): void {
+    if (this.#waiting.length === 0) [this.#waiting, this.#behind] = [this.#behind, this.#waiting];
+    else for (const item of this.#behind.splice(0)) this.#waiting.push(item);
   }
 
   async #write(): Promise<void> {
-    for (let [first] = this.#waiting; first !== undefined; [first] = this.#waiting) {
+    while (this.#waiting.length > 0 || this.#isDue()) {
+      this.#join();
+      const [first] = this.#waiting;
       if (first instanceof Work) {
         this.#waiting.shift();
         await first.run();
@@ -163,7 +174,17 @@ export class Lane<T> implements Queue<T> {
       }
     }
     this.#isBusy = false;
+    const leftMs = this.#options.batchTimeoutMs - (performance.now() - this.#behindSince);
+    for (const item of this.#behind.splice(0)) this.#gather(item, leftMs);
     this.#host.rested(this);
+  }
+
+  /** Whether what came meanwhile has reached a bound. Nothing else is there then. */
+  #isDue(): boolean {
+    const { batchRecords, batchBytes, batchTimeoutMs } = this.#options;
+    if (this.#behind.length === 0) return false;
+    if (this.#records >= batchRecords || this.#bytes >= batchBytes) return true;
+    return performance.now() - this.#behindSince >= batchTimeoutMs;
   }
 
   /** Undefined where nothing is lacking: then the lane's turn comes in this very step, with that of others. */

@@ -284,6 +284,29 @@ test("where more than a batch waits, idle writers share the lanes", async () => 
   assert.equal(batches.flat().length, 30);
 });
 
+test("what came while its lane was busy, and is due when that ends, waits no longer", async () => {
+  const batches: number[][] = [];
+  const [first, begun] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const write = async (batch: readonly number[]) => {
+    batches.push([...batch]);
+    begun.resolve();
+    if (batches.length === 1) await first.promise;
+  };
+  const lanes = new Lanes<number>({ ...PLAIN, lanes: 1, batchRecords: 100, batchTimeoutMs: 20, write });
+  lanes.push(0, 0);
+  await begun.promise;
+  lanes.push(0, 1);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  lanes.push(0, 2);
+  first.resolve();
+  await new Promise(setImmediate);
+  assert.deepEqual(batches, [[0], [1, 2]]);
+  lanes.push(0, 3);
+  lanes.complete();
+  await lanes.finished;
+  assert.deepEqual(batches, [[0], [1, 2], [3]]);
+});
+
 test("what comes in during a slow write is joined to full batches", async () => {
   const sizes: number[] = [];
   const first = Promise.withResolvers<void>();
