@@ -13,7 +13,7 @@ export interface Decoder {
    */
   prepare?(values: readonly Buffer[], signal: AbortSignal): Promise<boolean>;
 
-  /** False of a value for which `prepare` would have to ask. */
+  /** False of a value for which `prepare` would have to ask. Never throws. */
   knows?(value: Buffer): boolean;
 
   /** Never throws. */

@@ -174,7 +174,7 @@ export class Lane<T> implements Queue<T> {
       }
     }
     this.#isBusy = false;
-    const leftMs = this.#options.batchTimeoutMs - (performance.now() - this.#behindSince);
+    const leftMs = Math.max(0, this.#options.batchTimeoutMs - (performance.now() - this.#behindSince));
     for (const item of this.#behind.splice(0)) this.#gather(item, leftMs);
     this.#host.rested(this);
   }

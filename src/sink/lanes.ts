@@ -64,7 +64,8 @@ export class Lanes<T> {
       this.#openBytes += this.#options.bytesOf(item);
     }
     to.push(item);
-    if (this.#isBatchFull()) this.#beginSoon();
+    // At once, so that it is exactly full; unless lanes are about to go on of which it may be filled, too.
+    if (this.#idleWriters > 0 && !this.#isBeginning && this.#isBatchFull()) this.#begin();
   }
 
   /** Does something in a lane behind the records that it has, and before those that come; no writer waits for it. */
@@ -122,11 +123,12 @@ export class Lanes<T> {
     this.#isBeginning = true;
     queueMicrotask(() => {
       this.#isBeginning = false;
-      if (!this.#isOver) this.#begin();
+      this.#begin();
     });
   }
 
   #begin(): void {
+    if (this.#isOver) return;
     const waits = this.#isWaitingWorth();
     const shouldBegin = () => this.#ready.size > 0 || (this.#open.size > 0 && (!waits || this.#isBatchFull()));
     while (this.#idleWriters > 0 && shouldBegin()) void this.#writeNext();
@@ -140,8 +142,9 @@ export class Lanes<T> {
     try {
       await this.#options.write(items);
     } catch (error) {
+      this.#isOver = true; // and this writer is never idle again: nothing more is to be written
       for (const turn of turns) turn.reject(error);
-      return; // never idle again: nothing more is to be written
+      return;
     }
     this.#writes.add(performance.now() - startedAt);
     this.#idleWriters++;
@@ -172,10 +175,13 @@ export class Lanes<T> {
     return { items: batch.items, turns };
   }
 
-  /** The lanes for the next batch: all that aren't being written, or where others are idle too and there is more, a part. */
+  /** The lanes for the next batch: all that aren't being written, or a part where they have a batch for other idle writers. */
   #share(): readonly Lane<T>[] {
+    const { batchRecords, batchBytes } = this.#options;
     const all = [...this.#ready.keys(), ...this.#open];
     const records = all.reduce((sum, lane) => sum + lane.records, 0);
-    return records <= this.#options.batchRecords ? all : all.slice(0, Math.ceil(all.length / this.#idleWriters));
+    const bytes = all.reduce((sum, lane) => sum + lane.bytes, 0);
+    const batches = Math.floor(Math.max(records / batchRecords, bytes / batchBytes));
+    return all.slice(0, Math.ceil(all.length / Math.max(1, Math.min(this.#idleWriters, batches))));
   }
 }

@@ -56,7 +56,7 @@ export interface SinkOptions extends Batching {
  * - 100 ms bound what batching adds to the latency of a quiet topic. Under a flood batches fill by number, and what
  *   comes in during a slow write is joined, so a longer wait would gain nothing.
  * - 20,000 records in flight are a batch being written by each writer and more than another that gathers meanwhile. They
- *   bound the memory, and what a crash repeats.
+ *   bound the memory, and what a crash repeats where no lane stands still.
  * - 1,000 parked keys are far more than anybody mends one by one: whoever has that many has something else to mend.
  */
 export const SINK_DEFAULTS = {

@@ -10,7 +10,7 @@ import type { Left, SinkObserver } from "./observer.ts";
 import type { SinkStats } from "./stats.ts";
 
 /**
- * Records of one partition that lie side by side and are accounted for together: one object instead of one per record.
+ * Records of one partition that lie side by side and are committed together: one object instead of one per record.
  * It bounds by how much the bounds of what is in flight are exceeded, and what a crash repeats beyond what it must.
  */
 export const SLICE_RECORDS = 256;
@@ -32,8 +32,8 @@ export interface InFlightRecord {
 interface Slice {
   readonly frontier: CommitFrontier;
   readonly entry: FrontierEntry;
-  readonly records: number;
-  readonly bytes: number;
+  /** False of records that nothing waits for. */
+  readonly isCounted: boolean;
   remaining: number;
   /** By `performance.now()`. */
   readonly readAt: number;
@@ -49,8 +49,8 @@ export interface InFlightPoison {
 /**
  * The state of one generation: what is in flight, and how far each partition may be committed.
  *
- * Invariants: a record read is in flight until `done` was called for each record of its slice; a position never passes a
- * record for which it wasn't.
+ * Invariants: a record read is in flight until `done` was called for it, whatever becomes of its neighbours: so one that
+ * stands still for long holds up no room but its own. A position never passes a record for which it wasn't called.
  */
 export class Progress {
   readonly #frontiers: Frontiers;
@@ -122,9 +122,14 @@ export class Progress {
   }
 
   /** The record is written, or in the dead-letter topic, as a poison batch can only be. */
-  done({ slice }: InFlightRecord | InFlightPoison): void {
+  done(item: InFlightRecord | InFlightPoison): void {
+    const { slice } = item;
+    if (!slice.isCounted) return;
+    if ("record" in item) this.#limit.leave(item.bytes, 1);
+    else this.#limit.leave(item.poison.bytes.length, 0);
+    this.#show();
     slice.remaining--;
-    if (slice.remaining === 0) this.#leave(slice);
+    if (slice.remaining === 0) this.#complete(slice);
   }
 
   /** The positions that are reached and not committed. */
@@ -157,19 +162,17 @@ export class Progress {
     for (const poison of poisons) bytes += poison.bytes.length;
     const entry = frontier.track(nextOffset);
     const remaining = records.length + poisons.length;
-    const slice: Slice = { frontier, entry, records: records.length, bytes, remaining, readAt: performance.now() };
+    const slice: Slice = { frontier, entry, isCounted: true, remaining, readAt: performance.now() };
     this.#stats.recordsRead += records.length;
     this.#limit.enter(bytes, records.length);
-    if (remaining === 0) this.#leave(slice);
-    else this.#show();
+    this.#show();
+    if (remaining === 0) frontier.complete(entry);
     return slice;
   }
 
-  #leave({ frontier, entry, records, bytes, readAt }: Slice): void {
-    if (records > 0) this.#observer?.finished(performance.now() - readAt);
+  #complete({ frontier, entry, readAt }: Slice): void {
+    this.#observer?.finished(performance.now() - readAt);
     frontier.complete(entry);
-    this.#limit.leave(bytes, records);
-    this.#show();
   }
 
   #show(): void {
@@ -181,14 +184,7 @@ export class Progress {
 /** A record that no partition's commit waits for: one that is written again from where it was kept. */
 export function detached(record: KafkaRecord, topicId: string): InFlightRecord {
   const entry = { nextOffset: record.offset, done: false };
-  const slice = {
-    frontier: new CommitFrontier(record.offset),
-    entry,
-    records: 0,
-    bytes: 0,
-    remaining: Infinity,
-    readAt: 0,
-  };
+  const slice = { frontier: new CommitFrontier(record.offset), entry, isCounted: false, remaining: 0, readAt: 0 };
   return { record, topicId, keyHash: hashOf(record.key), bytes: bytesOf(record), sequence: 0, slice };
 }
 

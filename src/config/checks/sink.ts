@@ -56,5 +56,8 @@ function versions({ values, isSet, name }: CheckedOptions): Finding[] {
 
 function connections(options: CheckedOptions): Finding[] {
   const isDynamo = options.values["sink.target"] === "dynamodb";
-  return [mustNotExceed(options, "sink.writers", isDynamo ? "dynamo.maxSockets" : "mongo.maxPoolSize")];
+  return [
+    mustNotExceed(options, "sink.writers", isDynamo ? "dynamo.maxSockets" : "mongo.maxPoolSize"),
+    mustNotExceed(options, "sink.writers", "sink.lanes"),
+  ];
 }

@@ -19,12 +19,15 @@ export interface RegistryDecoderOptions {
   readonly unknownForMs?: number;
   /** A registry is asked twice, so long apart, before an id counts as unknown: its replicas may be a little behind. */
   readonly confirmAfterMs?: number;
+  /** So long a request that has failed is the answer to all who ask for that schema, in milliseconds. */
+  readonly failedForMs?: number;
 }
 
 const DEFAULTS = {
   schemas: 1_000,
   unknownForMs: 10_000,
   confirmAfterMs: 500,
+  failedForMs: 200,
 } as const satisfies RegistryDecoderOptions;
 /** Requests for schemas side by side. */
 const SIDE_BY_SIDE = 8;
@@ -39,6 +42,8 @@ export class RegistryDecoder implements Decoder {
   /** By schema id; those used last stand last. */
   readonly #entries = new Map<number, Entry>();
   readonly #underWay = new Map<number, Promise<Entry>>();
+  /** By schema id; `until` by `performance.now()`. */
+  readonly #failures = new Map<number, { readonly error: unknown; readonly until: number }>();
   #trimming: NodeJS.Immediate | undefined;
 
   constructor(source: SchemaSource, options: RegistryDecoderOptions = {}) {
@@ -88,15 +93,31 @@ export class RegistryDecoder implements Decoder {
     return entry?.kind === "unusable" && entry.until < performance.now() ? undefined : entry;
   }
 
-  /** Those that ask for the same schema share a request; each leaves by its own signal. */
+  /** Those that ask for the same schema share a request, and a while its failure; each leaves by its own signal. */
   async #load(id: number, signal: AbortSignal): Promise<Entry> {
+    const failure = this.#failures.get(id);
+    if (failure !== undefined && failure.until > performance.now()) throw failure.error;
     let loading = this.#underWay.get(id);
     if (loading === undefined) {
-      loading = this.#fetch(id).finally(() => this.#underWay.delete(id));
+      loading = this.#remembered(id).finally(() => this.#underWay.delete(id));
       loading.catch(() => {}); // all who waited for it may have left
       this.#underWay.set(id, loading);
     }
     return await unlessAborted(loading, signal);
+  }
+
+  async #remembered(id: number): Promise<Entry> {
+    try {
+      const entry = await this.#fetch(id);
+      this.#failures.delete(id);
+      return entry;
+    } catch (error) {
+      this.#failures.delete(id);
+      this.#failures.set(id, { error, until: performance.now() + this.#options.failedForMs });
+      const [oldest] = this.#failures.keys();
+      if (oldest !== undefined && this.#failures.size > this.#options.schemas) this.#failures.delete(oldest);
+      throw error;
+    }
   }
 
   async #fetch(id: number): Promise<Entry> {

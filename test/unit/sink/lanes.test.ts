@@ -73,7 +73,11 @@ test("records of one key take one lane, whatever comes between them", () => {
 
 test("random pushes: each lane in order, one write of it at a time; as many batches side by side as there are writers, none too large", async () => {
   const LANES = 5;
-  const push = fc.record({ lane: fc.nat({ max: LANES - 1 }), bytes: fc.integer({ min: 1, max: 9 }) });
+  const push = fc.record({
+    lane: fc.nat({ max: LANES - 1 }),
+    bytes: fc.integer({ min: 1, max: 9 }),
+    lacks: fc.boolean(),
+  });
   const run = fc.record({ run: fc.nat({ max: LANES - 1 }) });
   const rest = fc.constant("rest" as const);
   const setting = fc.record({
@@ -95,8 +99,14 @@ test("random pushes: each lane in order, one write of it at a time; as many batc
         const pauseABit = async () => {
           for (let i = turns.next().value as number; i > 0; i--) await new Promise(setImmediate);
         };
-        const lanes = new Lanes<{ lane: number; n: number; bytes: number }>({
+        const prepared = new Set<number>();
+        const lanes = new Lanes<{ lane: number; n: number; bytes: number; lacks: boolean }>({
           ...options,
+          isReady: ({ lacks, n }) => !lacks || prepared.has(n),
+          async prepare(items) {
+            await pauseABit();
+            for (const { n } of items) prepared.add(n);
+          },
           lanes: LANES,
           batchTimeoutMs: 1,
           bytesOf: ({ bytes }) => bytes,
@@ -110,6 +120,10 @@ test("random pushes: each lane in order, one write of it at a time; as many batc
             for (const [i, { n }] of batch.entries()) assert.ok(i === 0 || n > (batch[i - 1]?.n ?? 0), "as they came");
             const own = new Set(batch.map(({ lane }) => lane));
             assert.ok(busy.isDisjointFrom(own), "two writes of one lane at a time");
+            assert.ok(
+              batch.every(({ lacks, n }) => !lacks || prepared.has(n)),
+              "written unprepared",
+            );
             assert.ok(++sideBySide <= options.writers);
             for (const lane of own) busy.add(lane);
             await pauseABit();
@@ -154,6 +168,50 @@ test("a batch is filled from all lanes, once all of them together have enough", 
   lanes.complete();
   await lanes.finished;
   assert.deepEqual(batches, [range(0, 50), range(50, 100), range(100, 120)], "what came first goes first");
+});
+
+test("a fixed batch is full, however many writers are idle, and whether number or bytes fill it", async () => {
+  for (const bounds of [
+    { batchRecords: 100, batchBytes: 1e9 },
+    { batchRecords: 1e6, batchBytes: 100 },
+  ]) {
+    const sizes: number[] = [];
+    const write = async (batch: readonly number[]) => {
+      sizes.push(batch.length);
+      await new Promise(setImmediate);
+    };
+    const lanes = new Lanes<number>({ ...PLAIN, ...bounds, writers: 8, lanes: 256, batchTimeoutMs: 3_600_000, write });
+    for (let n = 0; n < 1_000; ) {
+      for (const end = n + 64; n < Math.min(1_000, end); n++) lanes.push((n * 7) % 256, n);
+      lanes.pause();
+      await new Promise(setImmediate);
+    }
+    lanes.complete();
+    await lanes.finished;
+    assert.equal(
+      sizes.reduce((sum, size) => sum + size, 0),
+      1_000,
+    );
+    assert.ok(sizes.length <= 20, `batches of ${sizes.join()}`);
+  }
+});
+
+test("where bytes fill a batch, idle writers share the lanes as well", async () => {
+  const sizes: number[] = [];
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const write = async (batch: readonly number[]) => {
+    sizes.push(batch.length);
+    await gates[sizes.length === 1 ? 0 : 1]?.promise;
+  };
+  const options = { ...PLAIN, writers: 4, lanes: 100, batchRecords: 1e6, batchBytes: 100, batchTimeoutMs: 3_600_000 };
+  const lanes = new Lanes<number>({ ...options, write });
+  for (let n = 0; n < 500; n++) lanes.push(n % 100, n);
+  gates[0]?.resolve();
+  await new Promise(setImmediate);
+  assert.deepEqual(sizes, [100, 100, 100, 100, 100]);
+  gates[1]?.resolve();
+  lanes.complete();
+  await lanes.finished;
 });
 
 test("when the first lane's time is up, the others' records go along", async () => {
@@ -371,11 +429,13 @@ test("a write that fails ends all lanes and leaves no timer", async () => {
   const lanes = new Lanes<number>({
     ...PLAIN,
     lanes: 8,
-    batchRecords: 1,
+    batchRecords: 3,
     batchTimeoutMs: 60_000,
     write: async () => Promise.reject(failure),
   });
-  lanes.push(3, 1);
+  for (const n of [1, 2, 3]) lanes.push(3, n);
+  for (const n of [4, 5]) lanes.push(n, n); // gathering when that fails
+  assert.ok(timers() > before);
   await assert.rejects(lanes.finished, (error) => error === failure);
   assert.equal(timers(), before);
 });

@@ -44,7 +44,7 @@ function reasonOf(decoded: Decoded): string {
 }
 
 function fast(schemas: Schemas, options = {}): RegistryDecoder {
-  return new RegistryDecoder(schemas, { confirmAfterMs: 1, ...options });
+  return new RegistryDecoder(schemas, { confirmAfterMs: 1, failedForMs: 0, ...options });
 }
 
 describe("values by a schema registry", () => {
@@ -132,6 +132,36 @@ describe("values by a schema registry", () => {
     schemas.away = false;
     await decoder.prepare([framed(2, zigzag(1))], never);
     assert.deepEqual(decoder.decode(framed(2, zigzag(3))), { kind: "value", value: 3 });
+  });
+
+  test("a request that has failed is the answer to all who ask in the next while, and no longer", async () => {
+    const schemas = new Schemas();
+    schemas.byId.set(1, LONG).set(2, LONG);
+    const decoder = fast(schemas, { failedForMs: 30 });
+    schemas.away = true;
+    const value = framed(1, zigzag(1));
+    await assert.rejects(decoder.prepare([value], never), AWAY);
+    const { length } = schemas.asked;
+    schemas.away = false;
+    for (let lane = 0; lane < 10; lane++) await assert.rejects(decoder.prepare([value], never), AWAY);
+    assert.equal(schemas.asked.length, length);
+    await decoder.prepare([framed(2, zigzag(1))], never); // of another schema that says nothing
+    await sleep(35);
+    await decoder.prepare([value], never);
+    assert.deepEqual(decoder.decode(value), { kind: "value", value: 1 });
+  });
+
+  test("it knows what it need not ask for: schemas, what is no schema's, and unknown ids for a while", async () => {
+    const schemas = new Schemas();
+    schemas.byId.set(1, LONG);
+    const decoder = fast(schemas, { unknownForMs: 20 });
+    const [known, unknown] = [framed(1, zigzag(1)), framed(5, zigzag(1))];
+    assert.deepEqual([decoder.knows(known), decoder.knows(unknown)], [false, false]);
+    assert.equal(decoder.knows(Buffer.from("{}")), true);
+    await decoder.prepare([known, unknown], never);
+    assert.deepEqual([decoder.knows(known), decoder.knows(unknown)], [true, true]);
+    await sleep(25);
+    assert.deepEqual([decoder.knows(known), decoder.knows(unknown)], [true, false]);
   });
 
   test("an unknown id that is due to be asked for again is an outage while the registry is away", async () => {
