@@ -26,8 +26,9 @@ export function plannedFor(
   const inBytes = Math.max(1, Math.floor(settings.inFlightBytes / bytesPerRecord));
   const room = Math.min(inBytes, Math.max(settings.inFlightRecords, MOST_IN_FLIGHT));
   const wanted = cost === undefined ? settings.batchRecords : wantedBatch(load, cost);
-  const writers =
-    cost === undefined ? settings.writers : wantedWriters(load, cost, Math.max(wanted, settings.batchRecords));
+  // Where bytes bound a batch it has fewer records than it might.
+  const batch = Math.max(wanted, Math.min(settings.batchRecords, settings.batchBytes / bytesPerRecord));
+  const writers = cost === undefined ? settings.writers : wantedWriters(load, cost, batch);
   const fitting = Math.max(1, Math.floor(room / (BATCHES_IN_FLIGHT.least * writers)));
   const larger = Math.min(wanted, fitting);
   const batchRecords = larger > WORTH_IT * settings.batchRecords ? larger : filled(load, writers, fitting);
