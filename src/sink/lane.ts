@@ -4,8 +4,6 @@ import type { Queue } from "./oldest-first.ts";
 
 export interface LaneOptions<T> extends BatchBounds {
   readonly bytesOf: (item: T) => number;
-  /** Grows with each item that is pushed, into whatever lane. */
-  readonly orderOf: (item: T) => number;
   /** False of a record that lacks something that writing it takes, such as a schema. */
   readonly isReady?: ((item: T) => boolean) | undefined;
   /** Gets what these lack. Their lane waits for it, and no other. */

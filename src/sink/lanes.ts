@@ -7,6 +7,8 @@ export interface LanesOptions<T> extends LaneOptions<T>, Batching {
   readonly lanes: number;
   /** Batches that are written side by side. */
   readonly writers: number;
+  /** Grows with each item that is pushed, into whatever lane. */
+  readonly orderOf: (item: T) => number;
   /** Writes one batch, of records of any lanes. Its rejection ends all lanes. */
   readonly write: (batch: readonly T[]) => Promise<void>;
 }

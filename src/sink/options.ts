@@ -46,9 +46,9 @@ export interface SinkOptions extends Batching {
  * - 256 lanes are far more than partitions usually are, so what holds one of them up – a key that is redriven, a write
  *   under way – holds few other keys up.
  * - 2 writers keep a database busy while one of them reads an answer, and carry 30,000 records/s at a write of 200 ms,
- *   which is what one process decodes. More share out the same records in flight, so that each writes smaller batches at
- *   the same fixed cost, and contend for the database: FerretDB takes a fifth less from 4, and half from 16
- *   (`bench/sink/notes.md`). A server with many cores, or records so large that bytes bound a batch, may want more.
+ *   which is what one process decodes. More share out the same records in flight, and contend for the database: FerretDB
+ *   took a fifth less from 4, and half from 16, when each wrote its own lanes' smaller batches, and no more from 16 since
+ *   (`bench/sink/notes.md`, `docs/advice.md`). A server with many cores, or records so large that bytes bound a batch, may want more.
  * - 4,000 records are a batch in which the fixed cost hardly counts any more, even with a few hot keys. One that takes a
  *   slow server longer than a write may is tried again in halves; where less may be in flight, batches are that small.
  * - 4 MiB keep a batch of large records far below the 48 MB that MongoDB takes in one message, and below the in-flight
