@@ -71,7 +71,14 @@ await using store = new MongoStore(services.mongoUrl);
 const proxies = new Proxies(services.toxiproxy, "mongodb", new URL(services.mongoUrl).host);
 const ground: Ground = { cli: CLI, kafka: topics.kafka, log, reaper, store, proxies };
 
-const FOLLOW = { "documents/s": followInFlood, ms: followQuietly, "documents again": followInCrash } as const;
+const FOLLOW: Readonly<Record<MisSet["figure"], (misSet: MisSet) => Promise<Followed>>> = {
+  "documents/s": (misSet) => followInFlood(misSet, (_running, _topic, rate) => rate),
+  ms: followQuietly,
+  "documents again": (misSet) =>
+    followInFlood(misSet, (running, topic) =>
+      repeatedByCrash(running, () => topics.committed(running.group, topic, PARTITIONS)),
+    ),
+};
 /** What the advice calls it. */
 const EFFECT_OF = {
   "documents/s": "records/s at most",
@@ -98,14 +105,20 @@ if (values.json !== undefined) {
   await writeFile(values.json, `${JSON.stringify(result, undefined, 2)}\n`);
 }
 
-async function followInFlood(misSet: MisSet): Promise<Followed> {
+/** @param figureOf may end the group: it is asked for advice before */
+async function followInFlood(
+  misSet: MisSet,
+  figureOf: (running: RunningGroup, topic: string, rate: number) => number | Promise<number>,
+): Promise<Followed> {
   const topic = await floodTopic(PARTITIONS, undefined);
-  const measure = async (running: RunningGroup) => await floodRate(running, FLOOD);
   const { figure: before, report } = await underLoad(misSet, topic, misSet.args, async (running) => {
-    const rate = await measure(running);
-    return { figure: rate, report: await askAdvice(ground, running, ADVISE_SECONDS) };
+    const rate = await floodRate(running, FLOOD);
+    const asked = await askAdvice(ground, running, ADVISE_SECONDS);
+    return { figure: await figureOf(running, topic, rate), report: asked };
   });
-  const after = await underLoad(misSet, topic, [...misSet.args, ...flagsOf(report)], measure);
+  const after = await underLoad(misSet, topic, [...misSet.args, ...flagsOf(report)], async (running) =>
+    figureOf(running, topic, await floodRate(running, FLOOD)),
+  );
   return rowOf(misSet, report, before, after);
 }
 
@@ -125,22 +138,6 @@ async function followQuietly(misSet: MisSet): Promise<Followed> {
   const after = await underLoad(misSet, topic, [...misSet.args, ...flagsOf(report)], (running) =>
     measure(running, () => pause(QUIET_SECONDS * 1_000)),
   );
-  return rowOf(misSet, report, before, after);
-}
-
-async function followInCrash(misSet: MisSet): Promise<Followed> {
-  const topic = await floodTopic(PARTITIONS, undefined);
-  const crash = (running: RunningGroup) =>
-    repeatedByCrash(running, () => topics.committed(running.group, topic, PARTITIONS));
-  const { figure: before, report } = await underLoad(misSet, topic, misSet.args, async (running) => {
-    await floodRate(running, FLOOD);
-    const asked = await askAdvice(ground, running, ADVISE_SECONDS);
-    return { figure: await crash(running), report: asked };
-  });
-  const after = await underLoad(misSet, topic, [...misSet.args, ...flagsOf(report)], async (running) => {
-    await floodRate(running, FLOOD);
-    return await crash(running);
-  });
   return rowOf(misSet, report, before, after);
 }
 
